@@ -1,0 +1,73 @@
+# make            build/nnc (the compiler) and build/libnnrt.a (the runtime)
+# make demo       learn to read clothes on real images          make check   all tests
+# make install    PREFIX= DESTDIR=                               make clean format update
+
+CC       ?= cc
+CFLAGS   ?= -O2 -g
+BISON    ?= bison
+RE2C     ?= re2c
+PREFIX   ?= /usr/local
+B        ?= build
+VERSION  := 0.1.0
+
+STD      := -std=c11
+WARN     := -Wall -Wextra -Wconversion -Wshadow -pedantic
+# generated lexers and parsers are not written by hand, so they answer to fewer warnings
+CPPFLAGS_C = -Icompiler -Iruntime -I$(B) -D_POSIX_C_SOURCE=200809L -DNNC_VERSION='"$(VERSION)"'
+LIBS     := $(shell pkg-config --libs libcjson 2>/dev/null || echo -lcjson) -ldl -lm
+
+SRC      := $(wildcard compiler/*.c)
+OBJ      := $(SRC:compiler/%.c=$(B)/compiler/%.o) $(B)/parse.o $(B)/lex.o $(B)/embedded.o
+RT_SRC   := $(wildcard runtime/*.c)
+RT_OBJ   := $(RT_SRC:runtime/%.c=$(B)/runtime/%.o)
+LIB_OBJ  := $(filter-out $(B)/compiler/main.o,$(OBJ))
+EMBED    := $(sort $(wildcard compiler/std/*.nn) $(wildcard runtime/*.h) $(wildcard runtime/*.c))
+
+all: $(B)/nnc $(B)/libnnrt.a
+
+$(B)/nnc: $(OBJ) $(B)/libnnrt.a
+	$(CC) $(CFLAGS) $(SANFLAGS) -o $@ $(OBJ) $(B)/libnnrt.a $(LIBS)
+
+$(B)/libnnrt.a: $(RT_OBJ)
+	rm -f $@
+	ar rcs $@ $(RT_OBJ)
+
+$(B)/compiler/%.o: compiler/%.c $(B)/parse.h | $(B)/compiler
+	$(CC) $(STD) $(CFLAGS) $(SANFLAGS) $(WARN) $(CPPFLAGS_C) -MMD -MP -c -o $@ $<
+
+$(B)/runtime/%.o: runtime/%.c | $(B)/runtime
+	$(CC) $(STD) $(CFLAGS) $(SANFLAGS) $(WARN) -Iruntime -MMD -MP -c -o $@ $<
+
+$(B)/parse.c $(B)/parse.h &: compiler/parse.y | $(B)
+	$(BISON) -Werror --header=$(B)/parse.h --report=states --report-file=$(B)/parse.output -o $(B)/parse.c $<
+
+$(B)/lex.c: compiler/lex.re | $(B)
+	$(RE2C) -W -Werror --no-debug-info -o $@ $<
+
+$(B)/parse.o $(B)/lex.o: $(B)/%.o: $(B)/%.c $(B)/parse.h
+	$(CC) $(STD) $(CFLAGS) $(SANFLAGS) -Wall -Wextra $(CPPFLAGS_C) -MMD -MP -c -o $@ $<
+
+# The library in the language and the runtime's text, as byte arrays inside the compiler.
+$(B)/embed: compiler/embed/embed.c | $(B)
+	$(CC) $(STD) -O1 $(WARN) -D_POSIX_C_SOURCE=200809L -o $@ $<
+
+$(B)/embedded.c: $(B)/embed $(EMBED)
+	$(B)/embed $(EMBED) > $@.tmp
+	mv $@.tmp $@
+
+$(B)/embedded.o: $(B)/embedded.c
+	$(CC) $(STD) -O0 $(WARN) $(CPPFLAGS_C) -c -o $@ $<
+
+$(B) $(B)/compiler $(B)/runtime:
+	mkdir -p $@
+
+clean:
+	rm -rf $(B)
+
+format:
+	clang-format -i compiler/*.c compiler/*.h runtime/*.c runtime/*.h tests/unit/*.c tests/unit/*.h
+
+-include $(wildcard $(B)/*.d $(B)/compiler/*.d $(B)/runtime/*.d $(B)/unit/*.d)
+include tests/tests.mk
+
+.PHONY: all clean format
