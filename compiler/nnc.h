@@ -74,6 +74,7 @@ void diag_hint(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3
 int diag_errors(void);                                 /* number of errors so far */
 void diag_flush(FILE *to);                             /* prints and forgets the pending reports */
 void diag_colour(int mode);                            /* 0 never, 1 always, -1 when `to` is a terminal */
+void diag_reset(void);                                 /* forgets all reports and counts; goes with arena_release */
 
 /* ---- lex.re, parse.y, tree.c: tokens and the tree -------------------------------------------- */
 
