@@ -235,6 +235,7 @@ long size_lower(SizeRef s);                            /* an interval that holds
 long size_upper(SizeRef s);                            /* LONG_MAX: unbounded */
 long size_eval(SizeRef s, const long *dim_values);     /* dim_values by Dim.id */
 const char *size_text(SizeRef s);                      /* "2*N + 1": language and C alike */
+void size_reset(void);                                 /* called by arena_release */
 void size_dims(SizeRef s, uint64_t *mask);             /* adds 1 << Dim.id of every dim in s */
 
 enum { MAX_RANK = 8 };
@@ -270,13 +271,12 @@ typedef struct OpInfo {
     int arity;                /* -1: any number */
     const char *value;        /* maps: the C value in a, b, c, e.g. "nn_tanh(a)"; folds: the step in a (so far), b */
     const char *derivative[3];/* formulas in a b c y dy; "0": zero everywhere; NULL: NODIFF */
-    const char *domain;       /* sample operands for tests, "lo..hi" for each operand, kinks avoided there */
+    const char *domain;       /* maps: sample operands for tests, "lo..hi" each, away from kinks; folds: the first value */
     const char *meaning;
-    bool returns_bool;
-    bool callable;            /* name(..) can be written in the language */
 } OpInfo;
 extern const OpInfo op_info[OP_COUNT];
 Op op_by_name(const char *name);                       /* OP_COUNT: none */
+bool op_returns_bool(Op op);
 
 /* ---- graph.c: the static computational graph ---------------------------------------------------- */
 
