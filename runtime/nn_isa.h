@@ -1,0 +1,170 @@
+/* nn_isa.h - compile the including file once per instruction set and choose at run time.
+ *
+ *     #define NN_SELF "model.c"
+ *     #include "nn_isa.h"
+ *     #ifdef NN_ISA              ... static functions, compiled once per instruction set ...
+ *     #else                      ... public functions, compiled once: NN_CALL(f)(args) ...
+ *     #endif
+ *
+ * In comes a file of that shape, out comes code as wide as the processor allows from a plain
+ * `cc -O2`.  Inside a pass these are defined:
+ *     NN_ISA      the suffix of the pass: v4 (AVX-512), v3 (AVX2 and FMA), v1 (SSE2), or one
+ *     NN_NAME(f)  f with that suffix
+ *     NN_LEVEL    4, 3, 1 (16-byte vectors) or 0 (no vector types)
+ *     NN_VB       bytes of a vector
+ *     NN_FMA      1 where nn_mad is one rounding
+ * There is one pass only with -DNN_ONE_ISA (the command line's own instruction set), with
+ * -DNN_SCALAR (no vector types at all), with -march= flags that have AVX2 already, on other
+ * machines and with compilers that lack the GNU extensions.  -DNN_REPRODUCIBLE takes FMA out
+ * everywhere: the same bits on every machine.
+ *
+ * System headers must be included before this one: clang takes a declaration inside a pass for a
+ * second version of the function. */
+#ifndef NN_ISA_H
+#define NN_ISA_H
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include "nn.h"
+
+#define NN_CAT_(a, b) a##_##b
+#define NN_CAT(a, b) NN_CAT_(a, b)
+#define NN_NAME(f) NN_CAT(f, NN_ISA)
+
+#if defined __GNUC__ && !defined NN_PLAIN_C
+#define NN_INLINE static inline __attribute__((always_inline, unused))
+#define NN_NOINLINE static __attribute__((noinline, unused))
+#if !defined NN_SCALAR
+#define NN_VECTORS 1
+#endif
+/* Square roots and FMA without errno: declared const, both compilers use and vectorise the
+ * instruction, and never a call, whatever the command line says about -fmath-errno. */
+#ifndef __THROW
+#define NN_THROW
+#else
+#define NN_THROW __THROW
+#endif
+#ifdef __cplusplus
+extern "C" {
+#endif
+extern float sqrtf(float) NN_THROW __attribute__((const));
+extern double sqrt(double) NN_THROW __attribute__((const));
+extern float fmaf(float, float, float) NN_THROW __attribute__((const));
+extern double fma(double, double, double) NN_THROW __attribute__((const));
+#ifdef __cplusplus
+}
+#endif
+#else
+#define NN_INLINE static inline
+#define NN_NOINLINE static
+#endif
+
+/* Contraction off: an FMA is only where nn_mad stands, so the bits do not depend on the compiler.
+ * gcc vectorises at -O2, and turns selects into masks, only when told to here. */
+#if defined __clang__
+#pragma STDC FP_CONTRACT OFF
+#elif defined __GNUC__
+#pragma GCC optimize("O3", "no-math-errno", "no-trapping-math", "fp-contract=off")
+#elif defined _MSC_VER
+#pragma fp_contract(off)
+#endif
+
+#if defined __x86_64__ && defined NN_VECTORS
+#include <immintrin.h>
+#elif defined __aarch64__ && defined NN_VECTORS
+#include <arm_neon.h>
+#endif
+
+#ifdef NN_REPRODUCIBLE
+#define NN_HAS_FMA 0
+#else
+#define NN_HAS_FMA 1
+#endif
+
+/* A loop with stride 2 becomes gathers in clang, several times slower: put this before it. */
+#ifdef __clang__
+#define NN_STRIDED _Pragma("clang loop vectorize_width(4) interleave_count(1)")
+#else
+#define NN_STRIDED
+#endif
+
+#if defined __x86_64__ && defined NN_VECTORS && !defined __AVX2__ && !defined NN_ONE_ISA
+#define NN_PASSES 3
+/* clang wants a list of features: given arch= it compiles 256-bit code */
+#define NN_TARGET4 "avx512f,avx512vl,avx512dq,avx512bw,avx512cd,avx2,fma,bmi,bmi2"
+#define NN_TARGET3 "avx2,fma,bmi,bmi2"
+#define NN_PRAGMA_(x) _Pragma(#x)
+#define NN_PRAGMA(x) NN_PRAGMA_(x)
+#ifdef __clang__
+#define NN_BEGIN(t) \
+    NN_PRAGMA(clang attribute push(__attribute__((target(t))), apply_to = function))
+#define NN_END _Pragma("clang attribute pop")
+#else
+#define NN_BEGIN(t) _Pragma("GCC push_options") NN_PRAGMA(GCC target(t))
+#define NN_END _Pragma("GCC pop_options")
+#endif
+
+NN_BEGIN(NN_TARGET4)
+#define NN_ISA v4
+#define NN_LEVEL 4
+#define NN_VB 64
+#define NN_FMA NN_HAS_FMA
+#include NN_SELF
+#undef NN_ISA
+#undef NN_LEVEL
+#undef NN_VB
+#undef NN_FMA
+NN_END
+
+NN_BEGIN(NN_TARGET3)
+#define NN_ISA v3
+#define NN_LEVEL 3
+#define NN_VB 32
+#define NN_FMA NN_HAS_FMA
+#include NN_SELF
+#undef NN_ISA
+#undef NN_LEVEL
+#undef NN_VB
+#undef NN_FMA
+NN_END
+
+#define NN_ISA v1
+#define NN_LEVEL 1
+#define NN_VB 16
+#define NN_FMA 0
+#include NN_SELF
+#undef NN_ISA
+#undef NN_LEVEL
+#undef NN_VB
+#undef NN_FMA
+
+#define NN_CALL(f) (nn_isa() == 4 ? f##_v4 : nn_isa() == 3 ? f##_v3 : f##_v1)
+
+#else
+#define NN_PASSES 1
+#define NN_ISA one
+#if !defined NN_VECTORS
+#define NN_LEVEL 0
+#define NN_VB 4
+#elif defined __AVX512F__ && defined __AVX512VL__ && defined __AVX512DQ__ && defined __AVX512BW__
+#define NN_LEVEL 4
+#define NN_VB 64
+#elif defined __AVX2__ && defined __FMA__
+#define NN_LEVEL 3
+#define NN_VB 32
+#else
+#define NN_LEVEL 1
+#define NN_VB 16
+#endif
+#if defined __FMA__ || defined __ARM_FEATURE_FMA
+#define NN_FMA NN_HAS_FMA
+#else
+#define NN_FMA 0
+#endif
+#define NN_ONE_LEVEL NN_LEVEL
+#include NN_SELF
+#undef NN_ISA
+#define NN_CALL(f) f##_one
+#endif
+#endif

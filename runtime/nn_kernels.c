@@ -1,0 +1,172 @@
+/* nn_kernels.c - the public matrix products and functions over arrays.
+ *
+ * In come the arguments of nn.h, out goes a call of the version for this processor: the headers
+ * below are compiled here once per instruction set. */
+#ifndef NN_SELF
+#define NN_SELF "nn_kernels.c"
+#endif
+#include "nn_isa.h"
+#ifdef NN_ISA
+#include "nn_math.h"
+#include "nn_reduce.h"
+#include "nn_gemm.h"
+
+#define nn_map_exp NN_NAME(nn_map_exp)
+#define nn_map_log NN_NAME(nn_map_log)
+#define nn_map_tanh NN_NAME(nn_map_tanh)
+#define nn_map_sigmoid NN_NAME(nn_map_sigmoid)
+#define nn_map_erf NN_NAME(nn_map_erf)
+
+static void nn_map_exp(size_t n, const float *x, float *y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = nn_exp(x[i]);
+}
+
+static void nn_map_log(size_t n, const float *x, float *y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = nn_log(x[i]);
+}
+
+static void nn_map_tanh(size_t n, const float *x, float *y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = nn_tanh(x[i]);
+}
+
+static void nn_map_sigmoid(size_t n, const float *x, float *y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = nn_sigmoid(x[i]);
+}
+
+static void nn_map_erf(size_t n, const float *x, float *y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = nn_erf(x[i]);
+}
+
+
+#else
+
+NN_API void nn_gemm_nn(int M, int N, int K, const float *A, int lda, const float *B, int ldb,
+                       float *C, int ldc, const float *bias, unsigned flags, void *ws)
+{
+    (void)ws;
+    NN_CALL(nn_product)(M, N, K, A, (size_t)lda, 1, B, (size_t)ldb, C, (size_t)ldc, bias, flags);
+}
+
+NN_API void nn_gemm_nt(int M, int N, int K, const float *A, int lda, const float *B, int ldb,
+                       float *C, int ldc, const float *bias, unsigned flags, void *ws)
+{
+    (void)ws;
+    NN_CALL(nn_product_t)(M, N, K, A, (size_t)lda, B, (size_t)ldb, C, (size_t)ldc, bias, flags);
+}
+
+NN_API void nn_gemm_tn(int M, int N, int K, const float *A, int lda, const float *B, int ldb,
+                       float *C, int ldc, const float *bias, unsigned flags, void *ws)
+{
+    (void)ws;
+    NN_CALL(nn_product)(M, N, K, A, 1, (size_t)lda, B, (size_t)ldb, C, (size_t)ldc, bias, flags);
+}
+
+NN_API void nn_gemm_nn_d(int M, int N, int K, const double *A, int lda, const double *B, int ldb,
+                         double *C, int ldc, const double *bias, unsigned flags, void *ws)
+{
+    (void)ws;
+    NN_CALL(nn_product_d)(M, N, K, A, (size_t)lda, 1, B, (size_t)ldb, C, (size_t)ldc, bias, flags);
+}
+
+NN_API void nn_gemm_nt_d(int M, int N, int K, const double *A, int lda, const double *B, int ldb,
+                         double *C, int ldc, const double *bias, unsigned flags, void *ws)
+{
+    (void)ws;
+    NN_CALL(nn_product_t_d)(M, N, K, A, (size_t)lda, B, (size_t)ldb, C, (size_t)ldc, bias, flags);
+}
+
+NN_API void nn_gemm_tn_d(int M, int N, int K, const double *A, int lda, const double *B, int ldb,
+                         double *C, int ldc, const double *bias, unsigned flags, void *ws)
+{
+    (void)ws;
+    NN_CALL(nn_product_d)(M, N, K, A, 1, (size_t)lda, B, (size_t)ldb, C, (size_t)ldc, bias, flags);
+}
+
+NN_API size_t nn_gemm_nn_work(int M, int N, int K)
+{
+    (void)M, (void)N, (void)K;
+    return 0;
+}
+
+NN_API size_t nn_gemm_nt_work(int M, int N, int K)
+{
+    int k = K < 512 ? K : 512, n = N < 64 ? (N + 15) / 16 * 16 : 64;
+    return M > 10 ? (size_t)k * (size_t)n * sizeof(float) : 0;
+}
+
+NN_API size_t nn_gemm_tn_work(int M, int N, int K)
+{
+    return nn_gemm_nn_work(M, N, K);
+}
+
+NN_API size_t nn_gemm_nn_work_d(int M, int N, int K)
+{
+    (void)M, (void)N, (void)K;
+    return 0;
+}
+
+NN_API size_t nn_gemm_nt_work_d(int M, int N, int K)
+{
+    return nn_gemm_nn_work_d(M, N, K);
+}
+
+NN_API size_t nn_gemm_tn_work_d(int M, int N, int K)
+{
+    return nn_gemm_nn_work_d(M, N, K);
+}
+
+NN_API void nn_vexp(size_t n, const float *x, float *y)
+{
+    NN_CALL(nn_map_exp)(n, x, y);
+}
+
+NN_API void nn_vlog(size_t n, const float *x, float *y)
+{
+    NN_CALL(nn_map_log)(n, x, y);
+}
+
+NN_API void nn_vtanh(size_t n, const float *x, float *y)
+{
+    NN_CALL(nn_map_tanh)(n, x, y);
+}
+
+NN_API void nn_vsigmoid(size_t n, const float *x, float *y)
+{
+    NN_CALL(nn_map_sigmoid)(n, x, y);
+}
+
+NN_API void nn_verf(size_t n, const float *x, float *y)
+{
+    NN_CALL(nn_map_erf)(n, x, y);
+}
+
+NN_API float nn_vsum(int n, const float *x)
+{
+    return NN_CALL(nn_sum)(x, n);
+}
+
+NN_API float nn_vdot(int n, const float *x, const float *y)
+{
+    return NN_CALL(nn_dot)(x, y, n);
+}
+
+NN_API float nn_vmax(int n, const float *x)
+{
+    return NN_CALL(nn_max)(x, n);
+}
+
+NN_API float nn_vmin(int n, const float *x)
+{
+    return NN_CALL(nn_min)(x, n);
+}
+#endif

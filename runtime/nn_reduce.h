@@ -1,0 +1,266 @@
+/* nn_reduce.h - sums, scalar products, largest and smallest values of a row, for one pass.
+ *
+ * In comes an array of n >= 0 values, out goes one: 16 lanes run down the array, lane l taking
+ * the elements l, l + 16, l + 32 ..., and are then folded in a fixed tree.  The bits therefore
+ * depend on n and the values alone, not on the instruction set, the compiler or FMA.  Quick from
+ * about 16 elements on; a plain loop is better below.  Meant to be included inside
+ * `#ifdef NN_ISA`, after nn_math.h. */
+#ifdef NN_ISA
+
+#define nn_fold NN_NAME(nn_fold)
+#define nn_sum NN_NAME(nn_sum)
+#define nn_dot NN_NAME(nn_dot)
+#define nn_sumsq_dev NN_NAME(nn_sumsq_dev)
+#define nn_fold_max NN_NAME(nn_fold_max)
+#define nn_max NN_NAME(nn_max)
+#define nn_min NN_NAME(nn_min)
+#define nn_fold_d NN_NAME(nn_fold_d)
+#define nn_sum_d NN_NAME(nn_sum_d)
+#define nn_dot_d NN_NAME(nn_dot_d)
+#define nn_sumsq_dev_d NN_NAME(nn_sumsq_dev_d)
+#define nn_max_d NN_NAME(nn_max_d)
+#define nn_min_d NN_NAME(nn_min_d)
+
+/* The functions over rows are out of line on purpose: inlined next to a loop over the same row,
+ * clang moves that loop's first load across iterations, and then does not vectorise it. */
+
+/* t[0..15] -> one value: halves are added until one is left */
+NN_INLINE float nn_fold(const float *t)
+{
+    float a0 = (t[0] + t[8]) + (t[4] + t[12]), a1 = (t[1] + t[9]) + (t[5] + t[13]);
+    float a2 = (t[2] + t[10]) + (t[6] + t[14]), a3 = (t[3] + t[11]) + (t[7] + t[15]);
+    return (a0 + a2) + (a1 + a3);
+}
+
+NN_INLINE float nn_fold_max(const float *t)
+{
+    float m = t[0];
+    for (int l = 1; l < 16; l++)
+        m = nn_fmax(m, t[l]);
+    return m;
+}
+
+#if NN_LEVEL > 0
+
+#define nn_vec NN_NAME(nn_vec)
+#define nn_veci NN_NAME(nn_veci)
+/* any address, any type behind it */
+typedef float nn_vec __attribute__((vector_size(NN_VB), aligned(4), may_alias));
+typedef int32_t nn_veci __attribute__((vector_size(NN_VB), aligned(4), may_alias));
+
+#undef NN_PARTS
+#undef NN_LANES
+#undef NN_LOAD
+#define NN_LANES (NN_VB / 4)
+#define NN_PARTS (16 / NN_LANES) /* vectors that make the 16 lanes */
+#define NN_LOAD(p) (*(const nn_vec *)(p))
+
+NN_NOINLINE float nn_sum(const float *x, int n)
+{
+    nn_vec s[NN_PARTS];
+    float t[16];
+    int i = 0;
+    memset(s, 0, sizeof s);
+    for (; i + 16 <= n; i += 16)
+        for (int q = 0; q < NN_PARTS; q++)
+            s[q] += NN_LOAD(x + i + q * NN_LANES);
+    memcpy(t, s, sizeof t);
+    for (int l = 0; i + l < n; l++)
+        t[l] += x[i + l];
+    return nn_fold(t);
+}
+
+NN_NOINLINE float nn_dot(const float *x, const float *y, int n)
+{
+    nn_vec s[NN_PARTS];
+    float t[16];
+    int i = 0;
+    memset(s, 0, sizeof s);
+    for (; i + 16 <= n; i += 16)
+        for (int q = 0; q < NN_PARTS; q++)
+            s[q] += NN_LOAD(x + i + q * NN_LANES) * NN_LOAD(y + i + q * NN_LANES);
+    memcpy(t, s, sizeof t);
+    for (int l = 0; i + l < n; l++)
+        t[l] += x[i + l] * y[i + l];
+    return nn_fold(t);
+}
+
+/* sum over i of (x[i] - m)^2 */
+NN_NOINLINE float nn_sumsq_dev(const float *x, float m, int n)
+{
+    nn_vec s[NN_PARTS];
+    float t[16];
+    int i = 0;
+    memset(s, 0, sizeof s);
+    for (; i + 16 <= n; i += 16)
+        for (int q = 0; q < NN_PARTS; q++) {
+            nn_vec d = NN_LOAD(x + i + q * NN_LANES) - m;
+            s[q] += d * d;
+        }
+    memcpy(t, s, sizeof t);
+    for (int l = 0; i + l < n; l++)
+        t[l] += (x[i + l] - m) * (x[i + l] - m);
+    return nn_fold(t);
+}
+
+/* The largest value, -inf for n = 0.  One NaN makes the result NaN: the comparisons let it get
+ * lost, so a second vector remembers whether there was one. */
+NN_NOINLINE float nn_max(const float *x, int n)
+{
+    nn_vec s[NN_PARTS];
+    nn_veci bad;
+    int32_t b[NN_LANES];
+    float t[16];
+    int i = 0;
+    memset(&bad, 0, sizeof bad);
+    for (int q = 0; q < NN_PARTS; q++)
+        for (int l = 0; l < NN_LANES; l++)
+            s[q][l] = -INFINITY;
+    for (; i + 16 <= n; i += 16)
+        for (int q = 0; q < NN_PARTS; q++) {
+            nn_vec v = NN_LOAD(x + i + q * NN_LANES);
+            nn_veci c = s[q] > v;
+            s[q] = (nn_vec)((c & (nn_veci)s[q]) | (~c & (nn_veci)v));
+            bad |= v != v;
+        }
+    memcpy(t, s, sizeof t);
+    memcpy(b, &bad, sizeof b);
+    for (int l = 0; l < NN_LANES; l++)
+        t[l] = nn_sel(b[l] != 0, NAN, t[l]);
+    for (int l = 0; i + l < n; l++)
+        t[l] = nn_fmax(t[l], x[i + l]);
+    return nn_fold_max(t);
+}
+
+NN_NOINLINE float nn_min(const float *x, int n)
+{
+    nn_vec s[NN_PARTS];
+    nn_veci bad;
+    int32_t b[NN_LANES];
+    float t[16];
+    int i = 0;
+    memset(&bad, 0, sizeof bad);
+    for (int q = 0; q < NN_PARTS; q++)
+        for (int l = 0; l < NN_LANES; l++)
+            s[q][l] = INFINITY;
+    for (; i + 16 <= n; i += 16)
+        for (int q = 0; q < NN_PARTS; q++) {
+            nn_vec v = NN_LOAD(x + i + q * NN_LANES);
+            nn_veci c = s[q] < v;
+            s[q] = (nn_vec)((c & (nn_veci)s[q]) | (~c & (nn_veci)v));
+            bad |= v != v;
+        }
+    memcpy(t, s, sizeof t);
+    memcpy(b, &bad, sizeof b);
+    for (int l = 0; l < NN_LANES; l++)
+        t[l] = nn_sel(b[l] != 0, NAN, t[l]);
+    for (int l = 0; i + l < n; l++)
+        t[l] = nn_fmin(t[l], x[i + l]);
+    for (int l = 1; l < 16; l++)
+        t[0] = nn_fmin(t[0], t[l]);
+    return t[0];
+}
+
+#else /* the same tree without vector types */
+
+NN_NOINLINE float nn_sum(const float *x, int n)
+{
+    float t[16] = {0};
+    for (int i = 0; i < n; i++)
+        t[i & 15] += x[i];
+    return nn_fold(t);
+}
+
+NN_NOINLINE float nn_dot(const float *x, const float *y, int n)
+{
+    float t[16] = {0};
+    for (int i = 0; i < n; i++)
+        t[i & 15] += x[i] * y[i];
+    return nn_fold(t);
+}
+
+NN_NOINLINE float nn_sumsq_dev(const float *x, float m, int n)
+{
+    float t[16] = {0};
+    for (int i = 0; i < n; i++)
+        t[i & 15] += (x[i] - m) * (x[i] - m);
+    return nn_fold(t);
+}
+
+NN_NOINLINE float nn_max(const float *x, int n)
+{
+    float m = -INFINITY;
+    for (int i = 0; i < n; i++)
+        m = nn_fmax(m, x[i]);
+    return m;
+}
+
+NN_NOINLINE float nn_min(const float *x, int n)
+{
+    float m = INFINITY;
+    for (int i = 0; i < n; i++)
+        m = nn_fmin(m, x[i]);
+    return m;
+}
+#endif
+
+/* double: the same 16 lanes, as an array that the compiler keeps in registers where it can */
+NN_INLINE double nn_fold_d(const double *t)
+{
+    double a0 = (t[0] + t[8]) + (t[4] + t[12]), a1 = (t[1] + t[9]) + (t[5] + t[13]);
+    double a2 = (t[2] + t[10]) + (t[6] + t[14]), a3 = (t[3] + t[11]) + (t[7] + t[15]);
+    return (a0 + a2) + (a1 + a3);
+}
+
+NN_NOINLINE double nn_sum_d(const double *x, int n)
+{
+    double t[16] = {0};
+    int i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (int l = 0; l < 16; l++)
+            t[l] += x[i + l];
+    for (int l = 0; i + l < n; l++)
+        t[l] += x[i + l];
+    return nn_fold_d(t);
+}
+
+NN_NOINLINE double nn_dot_d(const double *x, const double *y, int n)
+{
+    double t[16] = {0};
+    int i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (int l = 0; l < 16; l++)
+            t[l] += x[i + l] * y[i + l];
+    for (int l = 0; i + l < n; l++)
+        t[l] += x[i + l] * y[i + l];
+    return nn_fold_d(t);
+}
+
+NN_NOINLINE double nn_sumsq_dev_d(const double *x, double m, int n)
+{
+    double t[16] = {0};
+    int i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (int l = 0; l < 16; l++)
+            t[l] += (x[i + l] - m) * (x[i + l] - m);
+    for (int l = 0; i + l < n; l++)
+        t[l] += (x[i + l] - m) * (x[i + l] - m);
+    return nn_fold_d(t);
+}
+
+NN_NOINLINE double nn_max_d(const double *x, int n)
+{
+    double m = -INFINITY;
+    for (int i = 0; i < n; i++)
+        m = nn_fmax_d(m, x[i]);
+    return m;
+}
+
+NN_NOINLINE double nn_min_d(const double *x, int n)
+{
+    double m = INFINITY;
+    for (int i = 0; i < n; i++)
+        m = nn_fmin_d(m, x[i]);
+    return m;
+}
+#endif
