@@ -1,0 +1,482 @@
+/* equations.c - the nodes of a graph as equations in the language.
+ * In: a graph and its roots. Out: a unique name for every value that a reader wants to see by
+ * itself, and expression texts with the fewest parentheses. What the language does by itself is not
+ * written: broadcasting from the right, the 1-sized axes of a product with a vector, marks. */
+#include "equations.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How tightly an expression binds, in the order of the grammar. */
+enum { BY_SELECT, BY_OR, BY_AND, BY_COMPARE, BY_SUM, BY_PRODUCT, BY_SIGN, BY_POWER, BY_POSTFIX };
+
+struct Names {
+    int n;                    /* nodes of the graph when the names were given */
+    const char **name;        /* by Node.id */
+    bool *stands;
+    const char **taken;       /* an open hash table of interned names */
+    int n_taken, n_buckets;
+    int n_fresh;
+};
+
+/* ---- names ---------------------------------------------------------------------------------- */
+
+static const char **name_bucket(Names *m, const char *name)
+{
+    size_t i = (size_t)(uintptr_t)name >> 4;
+    while (m->taken[i % (size_t)m->n_buckets] && m->taken[i % (size_t)m->n_buckets] != name) i++;
+    return &m->taken[i % (size_t)m->n_buckets];
+}
+
+static void take_name(Names *m, const char *name)
+{
+    if (2 * m->n_taken >= m->n_buckets) {
+        const char **old = m->taken;
+        int n_old = m->n_buckets;
+        m->n_buckets = n_old ? 2 * n_old : 64;
+        m->taken = NEW_N(const char *, m->n_buckets);
+        for (int i = 0; i < n_old; i++)
+            if (old[i]) *name_bucket(m, old[i]) = old[i];
+    }
+    const char **b = name_bucket(m, name);
+    m->n_taken += !*b;
+    *b = name;
+}
+
+static const char *unique_name(Names *m, const char *name)
+{
+    const char *s = intern_str(name);
+    for (int i = 2; m->n_buckets && *name_bucket(m, s) == s; i++)
+        s = intern_str(format("%s_%d", name, i));
+    take_name(m, s);
+    return s;
+}
+
+static const char *fresh_name(Names *m)
+{
+    const char *s;
+    do s = intern_str(format("t%d", ++m->n_fresh));
+    while (*name_bucket(m, s) == s);
+    take_name(m, s);
+    return s;
+}
+
+/* A mark is its operand under a name: the operand is what a reader sees. */
+static const Node *seen(const Node *n)
+{
+    while (n->op == OP_MARK) n = n->in[0];
+    return n;
+}
+
+static bool is_leaf(const Node *n)
+{
+    return op_info[n->op].class == CLASS_LEAF && n->op != OP_DRAW;
+}
+
+/* Does n only add or drop axes of size 1 around a vector or a scalar: [m] as [1, m]? Products with
+ * vectors and elements of array literals are built so. */
+static bool is_vector_view(const Node *n)
+{
+    if (n->op != OP_RESHAPE) return false;
+    const Shape *a = &n->in[0]->type.shape, *b = &n->type.shape;
+    const Shape *flat = a->rank < b->rank ? a : b, *other = flat == a ? b : a;
+    int kept = 0;
+    for (int i = 0; i < other->rank; i++) {
+        if (size_is(other->size[i], 1)) continue;
+        if (kept == flat->rank || flat->size[kept++] != other->size[i]) return false;
+    }
+    return flat->rank <= 1;
+}
+
+/* Is n written anew at each use, as it says little beyond its operand? */
+static bool is_view(const Node *n)
+{
+    return n->op == OP_BROADCAST || n->op == OP_MARK || is_vector_view(n) ||
+           (n->op == OP_TRANSPOSE && (is_leaf(seen(n->in[0])) || seen(n->in[0])->name)) ||
+           (n->op == OP_CAST && is_leaf(seen(n->in[0])));
+}
+
+/* How often each node is written, where views are seen through. */
+static int *count_uses(const Graph *g, Node *const *roots, int n_roots)
+{
+    int *uses = NEW_N(int, g->nodes.n + 1);
+    for (int i = 0; i < n_roots; i++)
+        if (roots[i]) uses[roots[i]->id]++;
+    for (int i = g->nodes.n - 1; i >= 0; i--) {
+        const Node *n = g->nodes.at[i];
+        for (int k = 0; uses[i] && k < n->n_in; k++) uses[n->in[k]->id] += is_view(n) ? uses[i] : 1;
+    }
+    return uses;
+}
+
+static const char *leaf_name(const Node *n)
+{
+    switch (n->op) {
+    case OP_INPUT: return n->name;
+    case OP_PARAM:
+    case OP_STATE: return ((const Slot *)n->attr.ref)->path;
+    default: return NULL;
+    }
+}
+
+/* The user's names: of leaves as they are, of other values made unique in the order of the graph. */
+static void name_values(Names *m, const Graph *g, const int *uses, const char **wanted)
+{
+    for (int i = 0; i < m->n; i++) {
+        const Node *n = g->nodes.at[i];
+        if (!uses[i]) continue;
+        if (n->name && !n->adjoint_of) wanted[seen(n)->id] = n->name;
+        if (leaf_name(n)) take_name(m, m->name[i] = intern_str(leaf_name(n)));
+    }
+    for (int i = 0; i < m->n; i++) {
+        const Node *n = g->nodes.at[i];
+        if (uses[i] && wanted[i] && !is_leaf(n)) m->name[i] = unique_name(m, wanted[i]);
+    }
+}
+
+/* The adjoint of a value is the last of the nodes that were made for it and have its shape. */
+static void name_adjoints(Names *m, const Graph *g, const int *uses)
+{
+    int *adjoint = NEW_N(int, m->n + 1);               /* id + 1, by the id of the value */
+    for (int i = 0; i < m->n; i++) {
+        const Node *n = g->nodes.at[i], *of = n->adjoint_of;
+        if (uses[i] && of && !is_leaf(n) && !is_view(n) && !m->name[i] &&
+            shape_equal(&n->type.shape, &of->type.shape))
+            adjoint[seen(of)->id] = i + 1;
+    }
+    for (int i = 0; i < m->n; i++)
+        if (adjoint[i] && m->name[i]) {
+            const char *dot = strrchr(m->name[i], '.');
+            const char *of = dot ? dot + 1 : m->name[i];
+            m->name[adjoint[i] - 1] = unique_name(m, format("d_%s", of));
+        }
+}
+
+Names *names_of(const Graph *g, Node *const *roots, int n_roots)
+{
+    Names *m = NEW(Names);
+    m->n = g->nodes.n;
+    m->name = NEW_N(const char *, m->n + 1);
+    m->stands = NEW_N(bool, m->n + 1);
+    take_name(m, intern_str("params"));
+    int *uses = count_uses(g, roots, n_roots);
+    name_values(m, g, uses, NEW_N(const char *, m->n + 1));
+    name_adjoints(m, g, uses);
+    for (int i = 0; i < m->n; i++) {
+        const Node *n = g->nodes.at[i];
+        if (!uses[i] || is_leaf(n)) continue;
+        bool shared = (uses[i] > 1 && !is_view(n)) || n->op == OP_DRAW;
+        if (!m->name[i] && shared) m->name[i] = fresh_name(m);
+        m->stands[i] = m->name[i] != NULL;
+    }
+    return m;
+}
+
+void names_give(Names *m, const Node *n, const char *name)
+{
+    if (m->name[n->id] && !strcmp(m->name[n->id], name)) return;
+    m->name[n->id] = unique_name(m, name);
+    m->stands[n->id] = true;
+}
+
+const char *node_name(Names *m, const Node *n)
+{
+    n = seen(n);
+    return n->id < m->n ? m->name[n->id] : NULL;
+}
+
+bool node_stands(Names *m, const Node *n) { return n->id < m->n && m->stands[n->id] && !is_leaf(n); }
+
+/* ---- expressions ---------------------------------------------------------------------------- */
+
+static void write_operand(Text *out, Names *m, const Node *n, int by, bool stretches);
+
+void number_text(Text *out, Elem e, double v)
+{
+    if (e == ELEM_BOOL) text_add(out, "%s", v != 0 ? "true" : "false");
+    else if (isnan(v)) text_add(out, "nan");
+    else if (isinf(v)) text_add(out, v < 0 ? "-inf" : "inf");
+    else {
+        char s[40];
+        for (int digits = 6; digits <= 17; digits++) {
+            snprintf(s, sizeof s, "%.*g", digits, v);
+            if (strtod(s, NULL) == v) break;
+        }
+        text_add(out, "%s", s);
+    }
+}
+
+/* The parts of a call, of a sum: "f(a, b", to be closed by the caller. */
+static void write_list(Text *out, Names *m, const char *open, int n, Node *const *in)
+{
+    text_add(out, "%s", open);
+    for (int k = 0; k < n; k++) {
+        if (k) text_add(out, ", ");
+        write_operand(out, m, in[k], BY_SELECT, false);
+    }
+}
+
+static void write_sizes(Text *out, const Shape *s)
+{
+    text_add(out, "[");
+    for (int i = 0; i < s->rank; i++) text_add(out, "%s%s", i ? ", " : "", size_text(s->size[i]));
+    text_add(out, "]");
+}
+
+/* ", axis = 1" unless all axes (or, for `usual`, the axes a call without it would take). */
+static void write_axes(Text *out, unsigned axes, unsigned usual)
+{
+    if (axes == usual) return;
+    bool one = (axes & (axes - 1)) == 0;
+    const char *sep = one ? ", axis = " : ", axis = (";
+    for (int i = 0; i < MAX_RANK; i++)
+        if (axes >> i & 1) {
+            text_add(out, "%s%d", sep, i);
+            sep = ", ";
+        }
+    if (!one) text_add(out, ")");
+}
+
+static void write_fold(Text *out, Names *m, const Node *n)
+{
+    const char *name = n->op == OP_MAXOF ? "max" : n->op == OP_MINOF ? "min" : op_info[n->op].name;
+    text_add(out, "%s", name);
+    write_list(out, m, "(", 1, n->in);
+    write_axes(out, n->attr.axes, (1u << n->in[0]->type.shape.rank) - 1);
+    text_add(out, ")");
+}
+
+typedef struct Infix { Op op; const char *sign; int by, left, right; } Infix;
+static const Infix infix[] = {
+    {OP_OR, "||", BY_OR, BY_OR, BY_AND},
+    {OP_AND, "&&", BY_AND, BY_AND, BY_COMPARE},
+    {OP_LT, "<", BY_COMPARE, BY_SUM, BY_SUM},
+    {OP_LE, "<=", BY_COMPARE, BY_SUM, BY_SUM},
+    {OP_EQ, "==", BY_COMPARE, BY_SUM, BY_SUM},
+    {OP_NE, "!=", BY_COMPARE, BY_SUM, BY_SUM},
+    {OP_ADD, "+", BY_SUM, BY_SUM, BY_PRODUCT},
+    {OP_SUB, "-", BY_SUM, BY_SUM, BY_PRODUCT},
+    {OP_MUL, "*", BY_PRODUCT, BY_PRODUCT, BY_SIGN},
+    {OP_DIV, "/", BY_PRODUCT, BY_PRODUCT, BY_SIGN},
+    {OP_MOD, "%", BY_PRODUCT, BY_PRODUCT, BY_SIGN},
+    {OP_MATMUL, "@", BY_PRODUCT, BY_PRODUCT, BY_SIGN},
+    {OP_POW, "^", BY_POWER, BY_POSTFIX, BY_POWER},
+};
+
+static const Infix *infix_of(Op op)
+{
+    for (size_t i = 0; i < sizeof infix / sizeof *infix; i++)
+        if (infix[i].op == op) return &infix[i];
+    return NULL;
+}
+
+/* x[:, 1:3, ..] */
+static void write_slice(Text *out, Names *m, const Node *n)
+{
+    const Shape *a = &n->in[0]->type.shape, *b = &n->type.shape;
+    int last = b->rank - 1;
+    while (last > 0 && b->size[last] == a->size[last]) last--;
+    write_operand(out, m, n->in[0], BY_POSTFIX, false);
+    text_add(out, "[");
+    for (int i = 0; i <= last; i++) {
+        SizeRef end = size_add(n->attr.lo[i], b->size[i]);
+        if (i) text_add(out, ", ");
+        if (b->size[i] == a->size[i]) text_add(out, ":");
+        else text_add(out, "%s:%s", size_is(n->attr.lo[i], 0) ? "" : size_text(n->attr.lo[i]),
+                      end == a->size[i] ? "" : size_text(end));
+    }
+    text_add(out, "]");
+}
+
+/* Leading new axes come by themselves; an inner one is `new`: b[:, new]. */
+static void write_broadcast(Text *out, Names *m, const Node *n, int by)
+{
+    const Shape *s = &n->type.shape;
+    int first = 0, last = s->rank - 1;
+    while (first < s->rank && n->attr.axes >> first & 1) first++;
+    while (last >= 0 && !(n->attr.axes >> last & 1)) last--;
+    if (last < first) {
+        write_operand(out, m, n->in[0], by, true);
+        return;
+    }
+    write_operand(out, m, n->in[0], BY_POSTFIX, true);
+    for (int i = first; i <= last; i++)
+        text_add(out, "%s%s", i == first ? "[" : ", ", n->attr.axes >> i & 1 ? "new" : ":");
+    text_add(out, "]");
+}
+
+static void write_table(Text *out, const Node *n)
+{
+    const double *v = n->attr.ref;
+    const Shape *s = &n->type.shape;
+    long count, inner = 0;
+    if (s->rank != 1 && s->rank != 2) inner = -1;
+    if (inner < 0 || !size_is_const(shape_count(s), &count) || count > 12) {
+        text_add(out, "table");
+        write_sizes(out, s);
+        return;
+    }
+    if (s->rank == 2) size_is_const(s->size[1], &inner);
+    text_add(out, s->rank == 2 ? "[[" : "[");
+    for (long i = 0; i < count; i++) {
+        if (i) text_add(out, inner && i % inner == 0 ? "], [" : ", ");
+        number_text(out, n->type.elem, v[i]);
+    }
+    text_add(out, s->rank == 2 ? "]]" : "]");
+}
+
+static void write_transpose(Text *out, Names *m, const Node *n)
+{
+    int r = n->type.shape.rank, fixed = 0;
+    while (fixed < r && n->attr.perm[fixed] == fixed) fixed++;
+    if (fixed >= r - 2) {
+        write_operand(out, m, n->in[0], BY_POSTFIX, false);
+        text_add(out, "'");
+        return;
+    }
+    write_list(out, m, "transpose(", 1, n->in);
+    for (int i = 0; i < r; i++) text_add(out, "%s%d", i ? ", " : ", [", n->attr.perm[i]);
+    text_add(out, "])");
+}
+
+static void write_pad(Text *out, Names *m, const Node *n)
+{
+    write_list(out, m, "pad(", 1, n->in);
+    for (int i = 0; i < n->type.shape.rank; i++) {
+        SizeRef more = size_sub(n->type.shape.size[i], n->in[0]->type.shape.size[i]);
+        text_add(out, "%s%s:%s", i ? ", " : ", [", size_text(n->attr.lo[i]),
+                 size_text(size_sub(more, n->attr.lo[i])));
+    }
+    text_add(out, "])");
+}
+
+static void write_custom(Text *out, Names *m, const Node *n)
+{
+    const Custom *c = n->attr.ref;
+    text_add(out, "%s", c->decl->name.s);
+    write_list(out, m, "(", c->n_inputs, n->in);
+    text_add(out, ")");
+    if (c->n_results > 1) text_add(out, "[%ld]", n->attr.k);
+}
+
+static void write_draw(Text *out, const Node *n)
+{
+    static const char *const kind[] = {"uniform(0, 1)", "normal(0, 1)", "orthogonal()"};
+    text_add(out, "%s", kind[n->attr.draw]);
+}
+
+/* [a, b, c] of scalars is built as a concatenation of vectors of size 1. */
+static bool is_array_literal(const Node *n)
+{
+    bool literal = n->op == OP_CONCAT && n->type.shape.rank == 1;
+    for (int k = 0; literal && k < n->n_in; k++)
+        literal = n->in[k]->op == OP_RESHAPE && n->in[k]->in[0]->type.shape.rank == 0;
+    return literal;
+}
+
+/* Calls, leaves and indexing: what binds tightest. */
+static void write_primary(Text *out, Names *m, const Node *n)
+{
+    switch (n->op) {
+    case OP_CONST: number_text(out, n->type.elem, n->attr.num); return;
+    case OP_SIZE: text_add(out, "%s", size_text(n->attr.size)); return;
+    case OP_TABLE: write_table(out, n); return;
+    case OP_DRAW: write_draw(out, n); return;
+    case OP_IOTA: text_add(out, "iota(axis = %ld)", n->attr.k); return;
+    case OP_INPUT: text_add(out, "input%ld", n->attr.k); return;
+    case OP_SLICE: write_slice(out, m, n); return;
+    case OP_TRANSPOSE: write_transpose(out, m, n); return;
+    case OP_PAD: write_pad(out, m, n); return;
+    case OP_CUSTOM: write_custom(out, m, n); return;
+    case OP_GATHER:
+        write_operand(out, m, n->in[0], BY_POSTFIX, false);
+        write_list(out, m, "[", 1, &n->in[1]);
+        text_add(out, "]");
+        return;
+    default: break;
+    }
+    if (op_info[n->op].class == CLASS_FOLD) {
+        write_fold(out, m, n);
+        return;
+    }
+    if (is_array_literal(n)) {
+        write_list(out, m, "[", n->n_in, n->in);
+        text_add(out, "]");
+        return;
+    }
+    write_list(out, m, format("%s(", n->op == OP_CAST ? elem_text(n->type.elem) : op_info[n->op].name), n->n_in, n->in);
+    if (n->op == OP_RESHAPE || n->op == OP_BROADCAST || n->op == OP_SCATTER) {
+        text_add(out, ", ");
+        write_sizes(out, &n->type.shape);
+    }
+    if (n->op == OP_CONCAT) write_axes(out, 1u << n->attr.k, 1);
+    if (n->op == OP_REVERSE) write_axes(out, n->attr.axes, 1);
+    text_add(out, ")");
+}
+
+static int binding(const Node *n)
+{
+    const Infix *f = infix_of(n->op);
+    if (f) return f->by;
+    if (n->op == OP_WHERE) return BY_SELECT;
+    if (n->op == OP_NEG || n->op == OP_NOT) return BY_SIGN;
+    if (n->op == OP_CONST && (n->attr.num < 0 || (n->attr.num == 0 && signbit(n->attr.num)))) return BY_SIGN;
+    if (n->op == OP_SIZE && strpbrk(size_text(n->attr.size), "+-*/%")) return BY_SUM;
+    return BY_POSTFIX;
+}
+
+static void write_value(Text *out, Names *m, const Node *n)
+{
+    const Infix *f = infix_of(n->op);
+    if (f) {
+        write_operand(out, m, n->in[0], f->left, true);
+        text_add(out, f->op == OP_POW ? "%s" : " %s ", f->sign);
+        write_operand(out, m, n->in[1], f->right, true);
+    } else if (n->op == OP_WHERE) {
+        write_operand(out, m, n->in[0], BY_OR, true);
+        text_add(out, " ? ");
+        write_operand(out, m, n->in[1], BY_SELECT, true);
+        text_add(out, " : ");
+        write_operand(out, m, n->in[2], BY_SELECT, true);
+    } else if (n->op == OP_NEG || n->op == OP_NOT) {
+        text_add(out, n->op == OP_NEG ? "-" : "!");
+        write_operand(out, m, n->in[0], BY_SIGN, true);
+    } else {
+        write_primary(out, m, n);
+    }
+}
+
+/* `stretches`: the operator broadcasts its operands from the right. */
+static void write_operand(Text *out, Names *m, const Node *n, int by, bool stretches)
+{
+    n = seen(n);
+    const char *name = node_name(m, n);
+    if (name) text_add(out, "%s", name);
+    else if (is_vector_view(n)) write_operand(out, m, n->in[0], by, stretches);
+    else if (n->op == OP_BROADCAST && stretches) write_broadcast(out, m, n, by);
+    else {
+        bool loose = binding(n) < by;
+        if (loose) text_add(out, "(");
+        write_value(out, m, n);
+        if (loose) text_add(out, ")");
+    }
+}
+
+void node_operand(Text *out, Names *m, const Node *n) { write_operand(out, m, n, BY_SELECT, false); }
+
+void node_value(Text *out, Names *m, const Node *n)
+{
+    n = seen(n);
+    if (leaf_name(n)) text_add(out, "%s", leaf_name(n));
+    else write_value(out, m, n);
+}
+
+void node_equation(Text *out, Names *m, const Node *n)
+{
+    const char *name = node_name(m, n);
+    if (name) text_add(out, "%s", name);
+    if (seen(n)->op == OP_DRAW) text_add(out, ": %s ~ ", type_text(n->type));
+    else if (name) text_add(out, " = ");
+    node_value(out, m, n);
+}

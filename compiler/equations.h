@@ -1,0 +1,37 @@
+/* equations.h - the nodes of a graph as equations in the language, for everything that shows a
+ * graph to a person: `nnc show`, drawings, the comments of the generated code. */
+#ifndef NNC_EQUATIONS_H
+#define NNC_EQUATIONS_H
+#include "nnc.h"
+
+typedef struct Names Names;
+
+/* Names for what `roots` reach in g (NULL roots are skipped). A node gets a name, and with it an
+ * equation of its own, when the user named it, when it is the adjoint of a named node (d_<name>)
+ * or when its value is used more than once; the rest is written inside its user. Names are unique
+ * within the result. Needs roots that are nodes of g; later nodes of g are not known to it. */
+Names *names_of(const Graph *g, Node *const *roots, int n_roots);
+
+/* Gives n the name, made unique, in place of the one it had; n then has an equation of its own. */
+void names_give(Names *m, const Node *n, const char *name);
+
+/* The node's name (of an input, a param, a state: how the source calls it); NULL when it has none
+ * and is written inside its user. */
+const char *node_name(Names *m, const Node *n);
+
+/* Does n have an equation of its own? False for inputs, slots and numbers. */
+bool node_stands(Names *m, const Node *n);
+
+/* The right side of n's equation, even when n has a name; operands with names stop the expression. */
+void node_value(Text *out, Names *m, const Node *n);
+
+/* "h = tanh(x @ W + b)", or "eps: real[N] ~ normal(0, 1)" for a draw. */
+void node_equation(Text *out, Names *m, const Node *n);
+
+/* What a user of n writes: its name or its value. */
+void node_operand(Text *out, Names *m, const Node *n);
+
+/* The number as the language writes it, the shortest text that reads back the same. */
+void number_text(Text *out, Elem e, double v);
+
+#endif
