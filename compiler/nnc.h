@@ -463,8 +463,9 @@ typedef struct GradResult {
 } GradResult;
 /* d `loss` / d x for each x; loss is scalar and real. Adds nodes to g. */
 void differentiate(Graph *g, Node *loss, int n, Node *const *x, GradResult *result);
-/* A derivative formula as a graph: names a b c y dy are given as nodes, fwd is the node differentiated. */
-Node *formula_build(Graph *g, const Expr *formula, Node *fwd, Node *dy);
+/* A derivative formula as a graph. fwd is the node that is differentiated, dy its adjoint, k the operand
+ * to differentiate for; a b c are the operands of fwd and y is fwd. A plain number comes back as a scalar. */
+Node *formula_build(Graph *g, const Expr *formula, Node *fwd, int k, Node *dy);
 
 /* ---- simplify.c ------------------------------------------------------------------------------------------ */
 
@@ -480,7 +481,7 @@ typedef struct Machine {
     Tensor **params, **states;/* by Slot.id */
     uint64_t seed, call;
 } Machine;
-Machine *machine_new(Program *p, uint64_t seed);       /* runs the initialisers */
+Machine *machine_new(Program *p, uint64_t seed);       /* runs the initialisers as call 0; the next is call 1 */
 /* Binds the entry's dims from the shapes of args. On disagreement returns false and a message. */
 bool bind_dims(const Entry *e, Tensor *const *args, long *dim_values, const char **message);
 /* Runs an entry: results are one tensor per output (a set: one per member, in order); updates are
