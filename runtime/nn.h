@@ -51,6 +51,10 @@ enum { NN_LEVEL_SCALAR = 0, NN_LEVEL_BASE = 1, NN_LEVEL_AVX2 = 3, NN_LEVEL_AVX51
 NN_API int nn_isa(void);
 NN_API const char *nn_isa_name(void);
 
+/* Sets the level, as far as the processor allows, and returns it.  For tests and measurements:
+ * not while another thread computes. */
+NN_API int nn_isa_set(int level);
+
 /* ---- matrix products ----------------------------------------------------------------------- */
 
 /* C[M][N] = A B, or C += A B with NN_ACC; then + bias[j] with NN_BIAS; then one activation.

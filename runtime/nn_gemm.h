@@ -1,122 +1,357 @@
-/* nn_gemm.h - matrix products for one pass: the plain form, for double and where there are no
- * vector types.
+/* nn_gemm.h - packing and the loops around the tiles, for one pass and float.
  *
- * In come A through a row and a column stride (so that nn and tn are one), B by rows (or by
- * columns, for nt), out goes C.  Every element of C is summed in the order k = 0, 1, 2 ... from
- * its start value, whatever M and N are.  Meant to be included inside `#ifdef NN_ISA`, after
- * nn_math.h and nn_reduce.h. */
+ * In come the operands of nn_gemm_nn, nt and tn, out goes C.  Operands are used where they are,
+ * except that nt copies B, transposed, one panel of columns at a time, and that nn and tn copy a
+ * panel or a block when its rows lie a multiple of 2 KiB apart and would evict each other from the
+ * cache.  Sums run over k in order, and C is kept in float between blocks of k, so that none of
+ * this changes a bit; only nt with at most NN_FEW_ROWS rows sums in 16 lanes instead.  Without
+ * vector types (level 0) plain loops give the bits that tiles without FMA give.  Meant to be
+ * included inside `#ifdef NN_ISA`, after nn_math.h and nn_reduce.h. */
 #ifdef NN_ISA
+#include "nn_vec.h"
+#include "nn_tile.h"
 
-#define nn_act_row NN_NAME(nn_act_row)
+#define nn_copy_panel NN_NAME(nn_copy_panel)
+#define nn_transpose_panel NN_NAME(nn_transpose_panel)
+#define nn_dots NN_NAME(nn_dots)
+#define nn_few_rows NN_NAME(nn_few_rows)
+#define nn_row_chunks NN_NAME(nn_row_chunks)
+#define nn_columns NN_NAME(nn_columns)
+#define nn_block_flags NN_NAME(nn_block_flags)
+#define nn_product_blocks NN_NAME(nn_product_blocks)
 #define nn_product NN_NAME(nn_product)
 #define nn_product_t NN_NAME(nn_product_t)
-#define nn_act_row_d NN_NAME(nn_act_row_d)
-#define nn_product_d NN_NAME(nn_product_d)
-#define nn_product_t_d NN_NAME(nn_product_t_d)
+#define nn_product_tn NN_NAME(nn_product_tn)
 
-/* the activation over n values just stored: they are still in the first-level cache */
-NN_NOINLINE void nn_act_row(float *c, int n, unsigned flags)
-{
-    if (flags & NN_RELU)
-        for (int j = 0; j < n; j++)
-            c[j] = nn_fmax(c[j], 0.0f);
-    if (flags & NN_TANH)
-        for (int j = 0; j < n; j++)
-            c[j] = nn_tanh(c[j]);
-    if (flags & NN_SIGMOID)
-        for (int j = 0; j < n; j++)
-            c[j] = nn_sigmoid(c[j]);
-}
+#ifndef NN_GEMM_ONCE
+#define NN_GEMM_ONCE
+enum {
+    NN_FEW_ROWS = 10,   /* up to here nt is cheaper as scalar products than with a copy of B */
+    NN_BLOCK_K = 512,   /* rows of a copied panel of B */
+    NN_BLOCK_N = 64,    /* columns of a copied panel of B, at most */
+    NN_BLOCK_KA = 256,  /* rows and columns of a copied block of A' */
+    NN_BLOCK_M = 96,
+    NN_MANY_ROWS = 48,  /* from here on a copied panel of B is used often enough */
+    NN_LARGE = 1 << 18, /* elements of an operand that is too large for the second-level cache */
+    NN_LARGE_A = 1 << 16
+};
+/* the sizes for which nn and tn ask for scratch */
+#define NN_COPIES_B(M, N, K) ((M) >= NN_MANY_ROWS && (int64_t)(N) * (K) >= NN_LARGE / 2)
+#define NN_COPIES_A(M, K) ((int64_t)(M) * (K) >= NN_LARGE_A / 2)
+#endif
 
-NN_NOINLINE void nn_product(int M, int N, int K, const float *A, size_t ras, size_t cas,
-                            const float *B, size_t ldb, float *C, size_t ldc, const float *bias,
-                            unsigned flags)
+#if NN_LEVEL > 0
+
+/* d[K][nv vectors] = B[K][nv vectors], dense */
+NN_NOINLINE void nn_copy_panel(float *NN_RESTRICT d, const float *NN_RESTRICT b, size_t ldb, int K,
+                               int nv, int tail)
 {
-    for (int i = 0; i < M; i++) {
-        float *NN_RESTRICT c = C + (size_t)i * ldc;
-        if (!(flags & NN_ACC))
-            for (int j = 0; j < N; j++)
-                c[j] = 0.0f;
-        if (flags & NN_BIAS)
-            for (int j = 0; j < N; j++)
-                c[j] += bias[j];
-        for (int k = 0; k < K; k++) {
-            float a = A[(size_t)i * ras + (size_t)k * cas];
-            const float *b = B + (size_t)k * ldb;
-            for (int j = 0; j < N; j++)
-                c[j] = nn_mad(a, b[j], c[j]);
-        }
-        nn_act_row(c, N, flags);
+    const nn_vmask mask = nn_vtail(tail);
+    for (int k = 0; k < K; k++, b += ldb, d += nv * NN_VL) {
+        for (int j = 0; j + 1 < nv; j++)
+            nn_vstore(d + j * NN_VL, nn_vload(b + j * NN_VL));
+        nn_vstore(d + (nv - 1) * NN_VL, nn_vload_some(b + (nv - 1) * NN_VL, mask));
     }
 }
 
-NN_NOINLINE void nn_product_t(int M, int N, int K, const float *A, size_t lda, const float *B,
-                              size_t ldb, float *C, size_t ldc, const float *bias, unsigned flags)
+/* d[K][nv vectors] = the transposed rows of B[nv vectors][K], zeros where there are none */
+NN_NOINLINE void nn_transpose_panel(float *NN_RESTRICT d, const float *NN_RESTRICT b, size_t ldb,
+                                    int K, int nv, int tail)
 {
-    for (int i = 0; i < M; i++) {
-        float *c = C + (size_t)i * ldc;
-        for (int j = 0; j < N; j++) {
-            float s = nn_dot(A + (size_t)i * lda, B + (size_t)j * ldb, K);
+    const size_t w = (size_t)(nv * NN_VL);
+    for (int v = 0; v < nv; v++, b += NN_VL * ldb, d += NN_VL) {
+        int rows = v + 1 < nv ? NN_VL : tail, k = 0;
+        if (rows == NN_VL)
+            for (; k + 4 <= K; k += 4) {
+                nn_vf r0 = NN_ROWS4(b + k, ldb), r1 = NN_ROWS4(b + k + ldb, ldb);
+                nn_vf r2 = NN_ROWS4(b + k + 2 * ldb, ldb), r3 = NN_ROWS4(b + k + 3 * ldb, ldb);
+                nn_vf l01 = NN_UNPACK_LO(r0, r1), l23 = NN_UNPACK_LO(r2, r3);
+                nn_vf h01 = NN_UNPACK_HI(r0, r1), h23 = NN_UNPACK_HI(r2, r3);
+                float *q = d + (size_t)k * w;
+                nn_vstore(q, NN_PAIRS_LO(l01, l23));
+                nn_vstore(q + w, NN_PAIRS_HI(l01, l23));
+                nn_vstore(q + 2 * w, NN_PAIRS_LO(h01, h23));
+                nn_vstore(q + 3 * w, NN_PAIRS_HI(h01, h23));
+            }
+        for (; k < K; k++)
+            for (int i = 0; i < NN_VL; i++)
+                d[(size_t)k * w + (size_t)i] = i < rows ? b[(size_t)i * ldb + (size_t)k] : 0.0f;
+    }
+}
+
+/* C[mr][nr] = rows of A times rows of B, 16 lanes along k; mr and nr are literals */
+NN_INLINE void nn_dots(const int mr, const int nr, int K, const float *a, size_t lda,
+                       const float *b, size_t ldb, float *c, size_t ldc, const float *bias,
+                       unsigned flags)
+{
+    nn_vf acc[2][8][NN_VPARTS];
+    NN_UNROLL
+    for (int i = 0; i < mr; i++)
+        NN_UNROLL
+        for (int j = 0; j < nr; j++)
+            NN_UNROLL
+            for (int q = 0; q < NN_VPARTS; q++)
+                acc[i][j][q] = nn_vset(0.0f);
+    int k = 0;
+    NN_NO_UNROLL
+    for (; k + 16 <= K; k += 16)
+        NN_UNROLL
+        for (int q = 0; q < NN_VPARTS; q++) {
+            const float *aq = a + k + q * NN_VL, *bq = b + k + q * NN_VL;
+            NN_UNROLL
+            for (int j = 0; j < nr; j++) {
+                nn_vf x = nn_vload(bq + (size_t)j * ldb);
+                NN_UNROLL
+                for (int i = 0; i < mr; i++)
+                    acc[i][j][q] = nn_vfma(nn_vload(aq + (size_t)i * lda), x, acc[i][j][q]);
+            }
+        }
+    if (k < K)
+        NN_UNROLL
+        for (int q = 0; q < NN_VPARTS; q++) {
+            const nn_vmask mask = nn_vtail(K - k - q * NN_VL);
+            const float *aq = a + k + q * NN_VL, *bq = b + k + q * NN_VL;
+            NN_UNROLL
+            for (int j = 0; j < nr; j++) {
+                nn_vf x = nn_vload_some(bq + (size_t)j * ldb, mask);
+                NN_UNROLL
+                for (int i = 0; i < mr; i++)
+                    acc[i][j][q] =
+                        nn_vfma(nn_vload_some(aq + (size_t)i * lda, mask), x, acc[i][j][q]);
+            }
+        }
+    NN_UNROLL
+    for (int i = 0; i < mr; i++)
+        NN_UNROLL
+        for (int j = 0; j < nr; j++) {
+            float *y = c + (size_t)i * ldc + j, s = nn_vfold(acc[i][j]);
             if (flags & NN_ACC)
-                s += c[j];
+                s += *y;
             if (flags & NN_BIAS)
                 s += bias[j];
-            c[j] = s;
+            *y = (flags & NN_RELU) && s < 0.0f ? 0.0f : s;
         }
-        nn_act_row(c, N, flags);
+}
+
+/* nt with few rows */
+static void nn_few_rows(int M, int N, int K, const float *A, size_t lda, const float *B,
+                        size_t ldb, float *C, size_t ldc, const float *bias, unsigned flags)
+{
+#if NN_LEVEL == 4 || NN_REGISTERS == 32
+    enum { COLUMNS = NN_LEVEL == 4 ? 8 : 4, PAIRS = NN_LEVEL == 4 };
+#else
+    enum { COLUMNS = NN_LEVEL == 3 ? 4 : 2, PAIRS = 0 };
+#endif
+    const float *start = flags & NN_BIAS ? bias : C;
+    int j = 0;
+    for (; j + COLUMNS <= N; j += COLUMNS) {
+        const float *b = B + (size_t)j * ldb;
+        int i = 0;
+        for (; PAIRS && i + 2 <= M; i += 2)
+            nn_dots(2, COLUMNS, K, A + (size_t)i * lda, lda, b, ldb, C + (size_t)i * ldc + j, ldc,
+                    start + j, flags);
+        for (; i < M; i++)
+            nn_dots(1, COLUMNS, K, A + (size_t)i * lda, lda, b, ldb, C + (size_t)i * ldc + j, ldc,
+                    start + j, flags);
+    }
+    for (; j < N; j++)
+        for (int i = 0; i < M; i++)
+            nn_dots(1, 1, K, A + (size_t)i * lda, lda, B + (size_t)j * ldb, ldb,
+                    C + (size_t)i * ldc + j, ldc, start + j, flags);
+    if (flags & (NN_TANH | NN_SIGMOID))
+        for (int i = 0; i < M; i++)
+            nn_act_row(C + (size_t)i * ldc, N, flags);
+}
+
+/* All rows of one panel, split evenly: chunks of q + 1 rows, then chunks of q rows. */
+NN_INLINE void nn_row_chunks(const struct nn_panel *p, int M, int nv, const float *a,
+                             const float *b, float *c)
+{
+    int most = nn_rows_max(nv), n = (M + most - 1) / most, q = M / n, longer = M % n;
+    int masked = p->tail < NN_VL;
+    if (longer) {
+        nn_panel_of(q + 1, nv, masked)(p, a, b, c, longer);
+        a += (size_t)longer * (size_t)(q + 1) * p->ras;
+        c += (size_t)longer * (size_t)(q + 1) * p->ldc;
+    }
+    nn_panel_of(q, nv, masked)(p, a, b, c, n - longer);
+}
+
+/* C[M][N] for one block of k.  copy: 0 B is used in place, 1 copied, 2 transposed into ws. */
+NN_NOINLINE void nn_columns(struct nn_panel *p, int M, int N, const float *A, const float *B,
+                            size_t ldb, float *C, const float *bias, int copy, float *ws)
+{
+    const int vectors = (N + NN_VL - 1) / NN_VL, max = nn_width_max(M);
+    p->ldb = ldb;
+    for (int v = 0, nv; v < vectors; v += nv) {
+        const int j = v * NN_VL;
+        const float *b = copy == 2 ? B + (size_t)j * ldb : B + j;
+        nv = nn_width_next(vectors - v, max);
+        p->tail = v + nv == vectors ? N - (vectors - 1) * NN_VL : NN_VL;
+        p->bias = p->flags & NN_BIAS ? bias + j : C;
+        if (copy) {
+            if (copy == 2)
+                nn_transpose_panel(ws, b, ldb, p->K, nv, p->tail);
+            else
+                nn_copy_panel(ws, b, ldb, p->K, nv, p->tail);
+            p->ldb = (size_t)(nv * NN_VL);
+            b = ws;
+        }
+        nn_row_chunks(p, M, nv, A, b, C + j);
     }
 }
 
-NN_NOINLINE void nn_act_row_d(double *c, int n, unsigned flags)
+/* The flags of one block of k: bias with the first, the activation with the last. */
+NN_INLINE unsigned nn_block_flags(unsigned flags, int first, int last)
+{
+    unsigned all = NN_RELU | NN_TANH | NN_SIGMOID;
+    return (first ? flags : (flags & all) | NN_ACC) & (last ? ~0u : ~all);
+}
+
+/* nn and nt: copy as in nn_columns */
+static void nn_product_blocks(int M, int N, int K, const float *A, size_t lda, const float *B,
+                              size_t ldb, float *C, size_t ldc, const float *bias, unsigned flags,
+                              int copy, float *ws)
+{
+    struct nn_panel p = {lda, 1, ldb, ldc, K, 0, NULL, flags};
+    const int blocks = copy ? (K + NN_BLOCK_K - 1) / NN_BLOCK_K : 1;
+    for (int t = 0, k0 = 0; t == 0 || t < blocks; t++, k0 += p.K) {
+        p.K = blocks > 1 ? (K - k0 + blocks - t - 1) / (blocks - t) : K;
+        p.flags = nn_block_flags(flags, t == 0, t + 1 >= blocks);
+        nn_columns(&p, M, N, A + k0, copy == 2 ? B + k0 : B + (size_t)k0 * ldb, ldb, C, bias, copy,
+                   ws);
+    }
+}
+
+static void nn_product(int M, int N, int K, const float *A, size_t lda, const float *B, size_t ldb,
+                       float *C, size_t ldc, const float *bias, unsigned flags, float *ws)
+{
+    int copy = ws && NN_COPIES_B(M, N, K) && ldb % 512 == 0 && (size_t)K * ldb >= NN_LARGE;
+    if (M > 0 && N > 0)
+        nn_product_blocks(M, N, K, A, lda, B, ldb, C, ldc, bias, flags, copy, ws);
+}
+
+static void nn_product_t(int M, int N, int K, const float *A, size_t lda, const float *B,
+                         size_t ldb, float *C, size_t ldc, const float *bias, unsigned flags,
+                         float *ws)
+{
+    if (M <= 0 || N <= 0)
+        return;
+    if (M <= NN_FEW_ROWS || !ws)
+        nn_few_rows(M, N, K, A, lda, B, ldb, C, ldc, bias, flags);
+    else
+        nn_product_blocks(M, N, K, A, lda, B, ldb, C, ldc, bias, flags, 2, ws);
+}
+
+static void nn_product_tn(int M, int N, int K, const float *A, size_t lda, const float *B,
+                          size_t ldb, float *C, size_t ldc, const float *bias, unsigned flags,
+                          float *ws)
+{
+    struct nn_panel p = {1, lda, ldb, ldc, K, 0, NULL, flags};
+    if (M <= 0 || N <= 0)
+        return;
+    if (!ws || !NN_COPIES_A(M, K) || lda % 256 != 0 || (size_t)K * lda < NN_LARGE_A) {
+        nn_columns(&p, M, N, A, B, ldb, C, bias, 0, NULL);
+        return;
+    }
+    for (int k0 = 0; k0 < K; k0 += p.K) {
+        p.K = K - k0 < NN_BLOCK_KA ? K - k0 : NN_BLOCK_KA;
+        p.flags = nn_block_flags(flags, k0 == 0, k0 + p.K == K);
+        for (int m0 = 0, m; m0 < M; m0 += m) {
+            m = M - m0 < NN_BLOCK_M ? M - m0 : NN_BLOCK_M;
+            for (int k = 0; k < p.K; k++)
+                memcpy(ws + (size_t)k * NN_BLOCK_M, A + (size_t)(k0 + k) * lda + m0,
+                       (size_t)m * sizeof *ws);
+            p.cas = NN_BLOCK_M;
+            nn_columns(&p, m, N, ws, B + (size_t)k0 * ldb, ldb, C + (size_t)m0 * ldc, bias, 0,
+                       NULL);
+        }
+    }
+}
+
+#else /* plain loops */
+
+#define nn_finish NN_NAME(nn_finish)
+#define nn_plain NN_NAME(nn_plain)
+
+NN_INLINE float nn_finish(float s, unsigned flags)
 {
     if (flags & NN_RELU)
-        for (int j = 0; j < n; j++)
-            c[j] = nn_fmax_d(c[j], 0.0);
+        return nn_fmax(s, 0.0f);
     if (flags & NN_TANH)
-        for (int j = 0; j < n; j++)
-            c[j] = nn_tanh_d(c[j]);
-    if (flags & NN_SIGMOID)
-        for (int j = 0; j < n; j++)
-            c[j] = nn_sigmoid_d(c[j]);
+        return nn_tanh(s);
+    return flags & NN_SIGMOID ? nn_sigmoid(s) : s;
 }
 
-NN_NOINLINE void nn_product_d(int M, int N, int K, const double *A, size_t ras, size_t cas,
-                              const double *B, size_t ldb, double *C, size_t ldc,
-                              const double *bias, unsigned flags)
+/* Four by four sums at a time, in variables; B[k][j] is at k rbs + j cbs. */
+static void nn_plain(int M, int N, int K, const float *A, size_t ras, size_t cas, const float *B,
+                     size_t rbs, size_t cbs, float *C, size_t ldc, const float *bias,
+                     unsigned flags)
 {
-    for (int i = 0; i < M; i++) {
-        double *NN_RESTRICT c = C + (size_t)i * ldc;
-        if (!(flags & NN_ACC))
-            for (int j = 0; j < N; j++)
-                c[j] = 0.0;
-        if (flags & NN_BIAS)
-            for (int j = 0; j < N; j++)
-                c[j] += bias[j];
-        for (int k = 0; k < K; k++) {
-            double a = A[(size_t)i * ras + (size_t)k * cas];
-            const double *b = B + (size_t)k * ldb;
-            for (int j = 0; j < N; j++)
-                c[j] = nn_mad_d(a, b[j], c[j]);
+    for (int i = 0; i < M; i += 4)
+        for (int j = 0; j < N; j += 4) {
+            const int m = M - i < 4 ? M - i : 4, n = N - j < 4 ? N - j : 4;
+            const float *a = A + (size_t)i * ras, *b = B + (size_t)j * cbs;
+            float *c = C + (size_t)i * ldc + j, s[4][4] = {{0.0f}};
+            for (int r = 0; r < m; r++)
+                for (int q = 0; q < n; q++) {
+                    s[r][q] = flags & NN_BIAS ? bias[j + q] : 0.0f;
+                    if (flags & NN_ACC)
+                        s[r][q] = c[(size_t)r * ldc + (size_t)q] + s[r][q];
+                }
+            if (m == 4 && n == 4)
+                for (int k = 0; k < K; k++, a += cas, b += rbs)
+                    for (int r = 0; r < 4; r++)
+                        for (int q = 0; q < 4; q++)
+                            s[r][q] = nn_mad(a[(size_t)r * ras], b[(size_t)q * cbs], s[r][q]);
+            else
+                for (int k = 0; k < K; k++, a += cas, b += rbs)
+                    for (int r = 0; r < m; r++)
+                        for (int q = 0; q < n; q++)
+                            s[r][q] = nn_mad(a[(size_t)r * ras], b[(size_t)q * cbs], s[r][q]);
+            for (int r = 0; r < m; r++)
+                for (int q = 0; q < n; q++)
+                    c[(size_t)r * ldc + (size_t)q] = nn_finish(s[r][q], flags);
         }
-        nn_act_row_d(c, N, flags);
-    }
 }
 
-NN_NOINLINE void nn_product_t_d(int M, int N, int K, const double *A, size_t lda,
-                                const double *B, size_t ldb, double *C, size_t ldc,
-                                const double *bias, unsigned flags)
+static void nn_product(int M, int N, int K, const float *A, size_t lda, const float *B, size_t ldb,
+                       float *C, size_t ldc, const float *bias, unsigned flags, float *ws)
 {
-    for (int i = 0; i < M; i++) {
-        double *c = C + (size_t)i * ldc;
+    (void)ws;
+    nn_plain(M, N, K, A, lda, 1, B, ldb, 1, C, ldc, bias, flags);
+}
+
+static void nn_product_tn(int M, int N, int K, const float *A, size_t lda, const float *B,
+                          size_t ldb, float *C, size_t ldc, const float *bias, unsigned flags,
+                          float *ws)
+{
+    (void)ws;
+    nn_plain(M, N, K, A, 1, lda, B, ldb, 1, C, ldc, bias, flags);
+}
+
+static void nn_product_t(int M, int N, int K, const float *A, size_t lda, const float *B,
+                         size_t ldb, float *C, size_t ldc, const float *bias, unsigned flags,
+                         float *ws)
+{
+    (void)ws;
+    if (M > NN_FEW_ROWS) {
+        nn_plain(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, bias, flags);
+        return;
+    }
+    for (int i = 0; i < M; i++)
         for (int j = 0; j < N; j++) {
-            double s = nn_dot_d(A + (size_t)i * lda, B + (size_t)j * ldb, K);
+            const float *a = A + (size_t)i * lda, *b = B + (size_t)j * ldb;
+            float *c = C + (size_t)i * ldc + j, t[16] = {0.0f};
+            for (int k = 0; k < K; k++)
+                t[k & 15] = nn_mad(a[k], b[k], t[k & 15]);
+            float s = nn_fold(t);
             if (flags & NN_ACC)
-                s += c[j];
+                s += *c;
             if (flags & NN_BIAS)
                 s += bias[j];
-            c[j] = s;
+            *c = nn_finish(s, flags);
         }
-        nn_act_row_d(c, N, flags);
-    }
 }
+#endif
 #endif

@@ -21,7 +21,8 @@ static int nn_isa_of_processor(void)
         return NN_LEVEL_AVX2;
     return NN_LEVEL_BASE;
 }
-#elif defined __GNUC__ && !defined NN_SCALAR && !defined NN_PLAIN_C
+#elif defined __GNUC__ && !defined NN_SCALAR && !defined NN_PLAIN_C && \
+    (defined __SSE2__ || defined __ARM_NEON || defined __VSX__ || defined __wasm_simd128__)
 static int nn_isa_of_processor(void)
 {
     return NN_LEVEL_BASE;
@@ -64,6 +65,15 @@ NN_API int nn_isa(void)
         nn_isa_level = nn_isa_decide();
     return nn_isa_level;
 #endif
+}
+
+NN_API int nn_isa_set(int level)
+{
+    int best = nn_isa_of_processor();
+    nn_isa_level = level < best ? level : best;
+    if (nn_isa_level == 2)
+        nn_isa_level = NN_LEVEL_BASE;
+    return nn_isa_level;
 }
 
 NN_API const char *nn_isa_name(void)

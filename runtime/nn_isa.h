@@ -35,7 +35,8 @@
 #if defined __GNUC__ && !defined NN_PLAIN_C
 #define NN_INLINE static inline __attribute__((always_inline, unused))
 #define NN_NOINLINE static __attribute__((noinline, unused))
-#if !defined NN_SCALAR
+#if !defined NN_SCALAR && (defined __SSE2__ || defined __ARM_NEON || defined __VSX__ || \
+                           defined __wasm_simd128__)
 #define NN_VECTORS 1
 #endif
 /* Square roots and FMA without errno: declared const, both compilers use and vectorise the
@@ -72,7 +73,7 @@ extern double fma(double, double, double) NN_THROW __attribute__((const));
 
 #if defined __x86_64__ && defined NN_VECTORS
 #include <immintrin.h>
-#elif defined __aarch64__ && defined NN_VECTORS
+#elif defined __ARM_NEON && defined NN_VECTORS
 #include <arm_neon.h>
 #endif
 
@@ -80,6 +81,25 @@ extern double fma(double, double, double) NN_THROW __attribute__((const));
 #define NN_HAS_FMA 0
 #else
 #define NN_HAS_FMA 1
+#endif
+
+/* This file includes NN_SELF, so the search for it starts here and not where it is. */
+#if defined __has_include
+#if !__has_include(NN_SELF)
+#error "NN_SELF not found: add -I with the directory of the file that includes nn_isa.h"
+#endif
+#endif
+
+/* Loops over registers are unrolled completely, loops over memory are left as they are. */
+#if defined __clang__
+#define NN_UNROLL _Pragma("clang loop unroll(full)")
+#define NN_NO_UNROLL _Pragma("clang loop unroll(disable)")
+#elif defined __GNUC__
+#define NN_UNROLL _Pragma("GCC unroll 32")
+#define NN_NO_UNROLL _Pragma("GCC unroll 1")
+#else
+#define NN_UNROLL
+#define NN_NO_UNROLL
 #endif
 
 /* A loop with stride 2 becomes gathers in clang, several times slower: put this before it. */

@@ -10,6 +10,7 @@
 #include "nn_math.h"
 #include "nn_reduce.h"
 #include "nn_gemm.h"
+#include "nn_gemm_d.h"
 
 #define nn_map_exp NN_NAME(nn_map_exp)
 #define nn_map_log NN_NAME(nn_map_log)
@@ -53,22 +54,22 @@ static void nn_map_erf(size_t n, const float *x, float *y)
 NN_API void nn_gemm_nn(int M, int N, int K, const float *A, int lda, const float *B, int ldb,
                        float *C, int ldc, const float *bias, unsigned flags, void *ws)
 {
-    (void)ws;
-    NN_CALL(nn_product)(M, N, K, A, (size_t)lda, 1, B, (size_t)ldb, C, (size_t)ldc, bias, flags);
+    NN_CALL(nn_product)
+    (M, N, K, A, (size_t)lda, B, (size_t)ldb, C, (size_t)ldc, bias, flags, (float *)ws);
 }
 
 NN_API void nn_gemm_nt(int M, int N, int K, const float *A, int lda, const float *B, int ldb,
                        float *C, int ldc, const float *bias, unsigned flags, void *ws)
 {
-    (void)ws;
-    NN_CALL(nn_product_t)(M, N, K, A, (size_t)lda, B, (size_t)ldb, C, (size_t)ldc, bias, flags);
+    NN_CALL(nn_product_t)
+    (M, N, K, A, (size_t)lda, B, (size_t)ldb, C, (size_t)ldc, bias, flags, (float *)ws);
 }
 
 NN_API void nn_gemm_tn(int M, int N, int K, const float *A, int lda, const float *B, int ldb,
                        float *C, int ldc, const float *bias, unsigned flags, void *ws)
 {
-    (void)ws;
-    NN_CALL(nn_product)(M, N, K, A, 1, (size_t)lda, B, (size_t)ldb, C, (size_t)ldc, bias, flags);
+    NN_CALL(nn_product_tn)
+    (M, N, K, A, (size_t)lda, B, (size_t)ldb, C, (size_t)ldc, bias, flags, (float *)ws);
 }
 
 NN_API void nn_gemm_nn_d(int M, int N, int K, const double *A, int lda, const double *B, int ldb,
@@ -94,19 +95,20 @@ NN_API void nn_gemm_tn_d(int M, int N, int K, const double *A, int lda, const do
 
 NN_API size_t nn_gemm_nn_work(int M, int N, int K)
 {
-    (void)M, (void)N, (void)K;
-    return 0;
+    return NN_COPIES_B(M, N, K) ? NN_BLOCK_K * NN_BLOCK_N * sizeof(float) : 0;
 }
 
 NN_API size_t nn_gemm_nt_work(int M, int N, int K)
 {
-    int k = K < 512 ? K : 512, n = N < 64 ? (N + 15) / 16 * 16 : 64;
-    return M > 10 ? (size_t)k * (size_t)n * sizeof(float) : 0;
+    int k = K < NN_BLOCK_K ? K : NN_BLOCK_K;
+    int n = N < NN_BLOCK_N ? (N + 15) / 16 * 16 : NN_BLOCK_N;
+    return M > NN_FEW_ROWS ? (size_t)k * (size_t)n * sizeof(float) : 0;
 }
 
 NN_API size_t nn_gemm_tn_work(int M, int N, int K)
 {
-    return nn_gemm_nn_work(M, N, K);
+    (void)N;
+    return NN_COPIES_A(M, K) ? NN_BLOCK_KA * NN_BLOCK_M * sizeof(float) : 0;
 }
 
 NN_API size_t nn_gemm_nn_work_d(int M, int N, int K)

@@ -1,0 +1,259 @@
+/* nn_tile.h - the one kernel behind every matrix product, and its instances, for one pass.
+ *
+ * In come strided operands, out goes a tile of C that was held in registers all along:
+ *     C[mr][nv vectors] (+)= sum over k of A[i ras + k cas] B[k ldb + j]
+ * The strides of A make nn (cas = 1), tn (ras = 1) and copied operands one kernel.  Every element
+ * is summed over k = 0, 1, 2 ... from its start value, so its bits depend neither on the shape of
+ * the tile nor on the instruction set, as long as there is FMA.  Empty at level 0.  Meant to be
+ * included inside `#ifdef NN_ISA`, after nn_math.h and nn_vec.h. */
+#if defined NN_ISA && NN_LEVEL > 0
+
+#ifndef NN_TILE_ONCE
+#define NN_TILE_ONCE
+/* Rows and columns are expanded by the preprocessor, so that the accumulators are only ever
+ * indexed by literals: as loops, gcc -O1 and for some tiles clang -O2 keep them in memory, at less
+ * than half the speed.  A row has the columns that some tile uses. */
+#define NN_J1(X, i) X(i, 0)
+#define NN_J2(X, i) NN_J1(X, i) X(i, 1)
+#define NN_J3(X, i) NN_J2(X, i) X(i, 2)
+#define NN_J4(X, i) NN_J3(X, i) X(i, 3)
+#define NN_J8(X, i) NN_J4(X, i) X(i, 4) X(i, 5) X(i, 6) X(i, 7)
+#define NN_J16(X, i) \
+    NN_J8(X, i) X(i, 8) X(i, 9) X(i, 10) X(i, 11) X(i, 12) X(i, 13) X(i, 14) X(i, 15)
+#define NN_ROWS(R)                                                                      \
+    R(0, NN_J16) R(1, NN_J8) R(2, NN_J8) R(3, NN_J4) R(4, NN_J4) R(5, NN_J4) R(6, NN_J3) \
+    R(7, NN_J3) R(8, NN_J3) R(9, NN_J2) R(10, NN_J2) R(11, NN_J2) R(12, NN_J2)          \
+    R(13, NN_J2) R(14, NN_J1) R(15, NN_J1)
+
+/* what a column panel needs beyond its three pointers */
+struct nn_panel {
+    size_t ras, cas, ldb, ldc;
+    int K;
+    int tail;          /* lanes of the last vector, 1 .. NN_VL */
+    const float *bias; /* of this panel; read with NN_BIAS */
+    unsigned flags;
+};
+typedef void nn_panel_fn(const struct nn_panel *p, const float *a, const float *b, float *c,
+                         int chunks);
+#endif
+
+#define nn_act_row NN_NAME(nn_act_row)
+#define nn_tile NN_NAME(nn_tile)
+#define nn_chunks NN_NAME(nn_chunks)
+#define nn_rows_max NN_NAME(nn_rows_max)
+#define nn_width_max NN_NAME(nn_width_max)
+#define nn_width_next NN_NAME(nn_width_next)
+#define nn_panel_of NN_NAME(nn_panel_of)
+
+/* The activation over n values just stored: they are still in the first-level cache.  Out of
+ * line, which keeps the instances of the tile small. */
+NN_NOINLINE void nn_act_row(float *c, int n, unsigned flags)
+{
+    if (flags & NN_TANH)
+        for (int j = 0; j < n; j++)
+            c[j] = nn_tanh(c[j]);
+    else
+        for (int j = 0; j < n; j++)
+            c[j] = nn_sigmoid(c[j]);
+}
+
+/* mr, nv and masked are literals at every call. */
+NN_INLINE void nn_tile(const int mr, const int nv, const int masked, const struct nn_panel *p,
+                       const float *a, const float *b, float *c)
+{
+    nn_vf acc[16][16], bv[16];
+    const nn_vmask mask = nn_vtail(masked ? p->tail : NN_VL);
+    const size_t ras = p->ras, cas = p->cas, ldb = p->ldb, ldc = p->ldc;
+    const unsigned flags = p->flags;
+    const int K = p->K;
+#define LOAD(q, j) \
+    (masked && j == nv - 1 ? nn_vload_some((q) + j * NN_VL, mask) : nn_vload((q) + j * NN_VL))
+
+#define X(i, j) \
+    if (j < nv) \
+        bv[j] = flags & NN_BIAS ? LOAD(p->bias, j) : nn_vset(0.0f);
+    NN_J16(X, 0)
+#undef X
+    if (flags & NN_ACC) {
+#define X(i, j) \
+    if (j < nv) \
+        acc[i][j] = LOAD(c + (size_t)i * ldc, j);
+#define ROW(i, EACH) \
+    if (i < mr) {    \
+        EACH(X, i)   \
+    }
+        NN_ROWS(ROW)
+#undef X
+        if (flags & NN_BIAS) {
+#define X(i, j) \
+    if (j < nv) \
+        acc[i][j] += bv[j];
+            NN_ROWS(ROW)
+#undef X
+        }
+    } else {
+#define X(i, j) \
+    if (j < nv) \
+        acc[i][j] = bv[j];
+        NN_ROWS(ROW)
+#undef X
+    }
+#undef ROW
+
+    /* One pointer for four rows: the addresses a + {0, 1, 2, 3} ras are addressing modes; one
+     * pointer for all would cost an addition per row. */
+    const float *a0 = a, *a1 = a, *a2 = a, *a3 = a;
+    if (mr > 4)
+        a1 += 4 * ras;
+    if (mr > 8)
+        a2 += 8 * ras;
+    if (mr > 12)
+        a3 += 12 * ras;
+    NN_NO_UNROLL
+    for (int k = 0; k < K; k++) {
+#define X(i, j) \
+    if (j < nv) \
+        bv[j] = LOAD(b, j);
+        NN_J16(X, 0)
+#undef X
+#define X(i, j) \
+    if (j < nv) \
+        acc[i][j] = nn_vfma(x, bv[j], acc[i][j]);
+#define ROW(i, EACH)                                                                             \
+    if (i < mr) {                                                                                \
+        nn_vf x = nn_vset((i / 4 == 0 ? a0 : i / 4 == 1 ? a1 : i / 4 == 2 ? a2 : a3)[i % 4 * ras]); \
+        EACH(X, i)                                                                               \
+    }
+        NN_ROWS(ROW)
+#undef X
+#undef ROW
+        a0 += cas;
+        if (mr > 4)
+            a1 += cas;
+        if (mr > 8)
+            a2 += cas;
+        if (mr > 12)
+            a3 += cas;
+        b += ldb;
+    }
+
+#define ROW(i, EACH) \
+    if (i < mr) {    \
+        EACH(X, i)   \
+    }
+    if (flags & NN_RELU) {
+#define X(i, j) \
+    if (j < nv) \
+        acc[i][j] = nn_vrelu(acc[i][j]);
+        NN_ROWS(ROW)
+#undef X
+    }
+#define X(i, j)                                                               \
+    if (j < nv) {                                                             \
+        if (masked && j == nv - 1)                                            \
+            nn_vstore_some(c + (size_t)i * ldc + j * NN_VL, acc[i][j], mask); \
+        else                                                                  \
+            nn_vstore(c + (size_t)i * ldc + j * NN_VL, acc[i][j]);            \
+    }
+    NN_ROWS(ROW)
+#undef X
+#undef ROW
+#undef LOAD
+}
+
+/* the same for `chunks` groups of mr rows, one below the other */
+NN_INLINE void nn_chunks(const int mr, const int nv, const int masked, const struct nn_panel *p,
+                         const float *a, const float *b, float *c, int chunks)
+{
+    for (; chunks > 0; chunks--) {
+        nn_tile(mr, nv, masked, p, a, b, c);
+        if (p->flags & (NN_TANH | NN_SIGMOID))
+            for (int i = 0; i < mr; i++)
+                nn_act_row(c + (size_t)i * p->ldc, (nv - 1) * NN_VL + p->tail, p->flags);
+        a += (size_t)mr * p->ras;
+        c += (size_t)mr * p->ldc;
+    }
+}
+
+/* The rows of a tile nv vectors wide: mr nv accumulators, nv vectors of B and one value of A must
+ * fit the registers. */
+NN_INLINE int nn_rows_max(int nv)
+{
+#if NN_REGISTERS == 32
+    return nv == 1 ? 16 : nv == 2 ? 14 : nv == 3 ? 9 : nv == 4 ? 6 : nv == 8 ? 3 : 1;
+#else
+    return nv == 1 ? 12 : nv == 2 ? 6 : nv == 3 ? 4 : nv == 4 ? 2 : 1;
+#endif
+}
+
+/* The widest panel worth using for M rows: few rows need more columns, to have enough independent
+ * sums and to read long pieces of B. */
+NN_INLINE int nn_width_max(int M)
+{
+#if NN_REGISTERS == 32
+    return M == 1 ? 16 : M <= 3 ? 8 : 4;
+#else
+    return M == 1 ? 8 : M == 2 ? 4 : M <= 4 ? 3 : 2;
+#endif
+}
+
+/* The next panel when `left` vectors are to do: an even split, rounded to a width that exists. */
+NN_INLINE int nn_width_next(int left, int max)
+{
+    int panels = (left + max - 1) / max, w = (left + panels - 1) / panels;
+    return w >= 16 ? 16 : w >= 8 ? 8 : w > 4 ? 4 : w;
+}
+
+/* The instances that exist, as a function from shape to address. */
+#if NN_REGISTERS == 32
+#define NN_INSTANCES(I)                                                                     \
+    I(1, 1) I(2, 1) I(3, 1) I(4, 1) I(5, 1) I(6, 1) I(7, 1) I(8, 1) I(9, 1) I(10, 1) I(11, 1) \
+    I(12, 1) I(13, 1) I(14, 1) I(15, 1) I(16, 1)                                            \
+    I(1, 2) I(2, 2) I(3, 2) I(4, 2) I(5, 2) I(6, 2) I(7, 2) I(8, 2) I(9, 2) I(10, 2) I(11, 2) \
+    I(12, 2) I(13, 2) I(14, 2)                                                              \
+    I(1, 3) I(2, 3) I(3, 3) I(4, 3) I(5, 3) I(6, 3) I(7, 3) I(8, 3) I(9, 3)                 \
+    I(1, 4) I(2, 4) I(3, 4) I(4, 4) I(5, 4) I(6, 4) I(1, 8) I(2, 8) I(3, 8) I(1, 16)
+#else
+#define NN_INSTANCES(I)                                                                     \
+    I(1, 1) I(2, 1) I(3, 1) I(4, 1) I(5, 1) I(6, 1) I(7, 1) I(8, 1) I(9, 1) I(10, 1) I(11, 1) \
+    I(12, 1)                                                                                \
+    I(1, 2) I(2, 2) I(3, 2) I(4, 2) I(5, 2) I(6, 2) I(1, 3) I(2, 3) I(3, 3) I(4, 3)         \
+    I(1, 4) I(2, 4) I(1, 8)
+#endif
+
+#define NN_PANEL(mr, nv, m) NN_NAME(nn_panel_##mr##_##nv##_##m)
+#define NN_PANEL_DEFINE(mr, nv, m)                                                            \
+    static void NN_PANEL(mr, nv, m)(const struct nn_panel *p, const float *a, const float *b, \
+                                    float *c, int chunks)                                     \
+    {                                                                                         \
+        nn_chunks(mr, nv, m, p, a, b, c, chunks);                                             \
+    }
+#define NN_MASKED(mr, nv) NN_PANEL_DEFINE(mr, nv, 1)
+NN_INSTANCES(NN_MASKED)
+#if NN_FREE_MASK
+#define NN_CHOICE(mr, nv) \
+    case nv * 32 + mr:    \
+        return NN_PANEL(mr, nv, 1);
+#else
+#define NN_UNMASKED(mr, nv) NN_PANEL_DEFINE(mr, nv, 0)
+NN_INSTANCES(NN_UNMASKED)
+#undef NN_UNMASKED
+#define NN_CHOICE(mr, nv) \
+    case nv * 32 + mr:    \
+        return masked ? NN_PANEL(mr, nv, 1) : NN_PANEL(mr, nv, 0);
+#endif
+
+static nn_panel_fn *nn_panel_of(int mr, int nv, int masked)
+{
+    (void)masked;
+    switch (nv * 32 + mr) {
+        NN_INSTANCES(NN_CHOICE)
+    default: return NULL;
+    }
+}
+#undef NN_INSTANCES
+#undef NN_PANEL
+#undef NN_PANEL_DEFINE
+#undef NN_MASKED
+#undef NN_CHOICE
+#endif
