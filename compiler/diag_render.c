@@ -4,6 +4,7 @@
  * as `?`, and of a long line only the part around the underlined places is shown. */
 #include "diag.h"
 
+#include <ctype.h>
 #include <string.h>
 
 enum { TAB_WIDTH = 4, WINDOW = 100, MARGIN = 16, HINT_INDENT = 11 };
@@ -26,23 +27,13 @@ typedef struct Line {
 
 /* ---- display columns ------------------------------------------------------------------------ */
 
-/* Bytes of the well-formed character at `p`; 0 when there is none. */
-static int character_bytes(const unsigned char *p, int available)
-{
-    int n = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : p[0] < 0xF5 ? 4 : 0;
-    if (n > available) return 0;
-    for (int i = 1; i < n; i++)
-        if ((p[i] & 0xC0) != 0x80) return 0;
-    return n;
-}
-
 /* The display column of byte `at` of the line; past the end: the width. */
 static int display_column(const Line *line, int at)
 {
-    const unsigned char *text = (const unsigned char *)line->src->text;
+    const char *text = line->src->text;
     int column = 0;
     for (int i = line->begin; i < at && i < line->end;) {
-        int n = character_bytes(text + i, line->end - i);
+        int n = utf8_bytes(text + i, line->end - i);
         column += text[i] == '\t' ? TAB_WIDTH - column % TAB_WIDTH : 1;
         i += n ? n : 1;
     }
@@ -84,16 +75,16 @@ static void choose_window(Line *line)
 
 static void add_line_text(Text *out, const Line *line)
 {
-    const unsigned char *text = (const unsigned char *)line->src->text;
+    const char *text = line->src->text;
     int column = 0;
     if (line->cut_left) text_add(out, "...");
     for (int i = line->begin; i < line->end && column < line->cut_right;) {
-        int n = character_bytes(text + i, line->end - i);
+        int n = utf8_bytes(text + i, line->end - i);
         int wide = text[i] == '\t' ? TAB_WIDTH - column % TAB_WIDTH : 1;
         if (column >= line->cut_left) {
             if (text[i] == '\t') text_add(out, "%*s", wide, "");
-            else if (n == 0 || text[i] < ' ' || text[i] == 0x7F) text_add(out, "?");
-            else text_add(out, "%.*s", n, (const char *)text + i);
+            else if (n == 0 || iscntrl((unsigned char)text[i])) text_add(out, "?");
+            else text_add(out, "%.*s", n, text + i);
         }
         column += wide;
         i += n ? n : 1;

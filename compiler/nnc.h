@@ -55,6 +55,7 @@ int span_line(Span s);                                 /* from 1 */
 int span_column(Span s);                               /* from 1, in characters */
 Span span_join(Span a, Span b);
 const char *span_text(Span s);                         /* the covered text, in the arena */
+int utf8_bytes(const char *s, int available);          /* of the character at s; 0: it is none */
 
 /* ---- diag.c: errors and warnings ------------------------------------------------------------- */
 

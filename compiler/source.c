@@ -108,3 +108,19 @@ const char *span_text(Span s)
     if (!s.src || s.end <= s.begin) return "";
     return format("%.*s", s.end - s.begin, s.src->text + s.begin);
 }
+
+/* Well-formed by the Unicode standard: no overlong forms, no surrogates, nothing above 10FFFF. */
+int utf8_bytes(const char *s, int available)
+{
+    const unsigned char *p = (const unsigned char *)s;
+    if (available < 1) return 0;
+    if (p[0] < 0x80) return 1;
+    if (p[0] < 0xC2 || p[0] > 0xF4) return 0;
+    int n = p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
+    if (n > available) return 0;
+    for (int i = 1; i < n; i++)
+        if ((p[i] & 0xC0) != 0x80) return 0;
+    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F)) return 0;
+    if ((p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F)) return 0;
+    return n;
+}

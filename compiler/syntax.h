@@ -1,0 +1,78 @@
+/* syntax.h - what the lexer, the parser and the reports of syntax errors share. The whole text is
+ * cut into tokens first. When the parser meets an error, syntax.c reports it and repairs the list
+ * of tokens, and the parser starts again from the first token: so the grammar holds nothing but
+ * the language, and several errors are found in one run. */
+#ifndef NNC_SYNTAX_H
+#define NNC_SYNTAX_H
+#include "nnc.h"
+
+enum { MAX_NESTING = 200, MAX_HEIGHT = 1000 };
+
+typedef struct Token {
+    int kind;                               /* one of parse.h */
+    Span span;
+    const char *text;                       /* of a name, a string or a reserved word */
+    double num;
+    bool is_int;
+    Elem elem;
+    bool is_tainted;                        /* an error in it or just before it is reported already */
+    bool is_repair;                         /* put in to go on after an error */
+} Token;
+
+/* A doc comment and where the token after it begins. */
+typedef struct Doc { int before; const char *text; } Doc;
+
+typedef struct Parser {
+    const Source *src;
+    VEC(Token) tokens;                      /* the last one is END */
+    VEC(Doc) docs;                          /* in the order of places */
+    int next;                               /* the token that the parser gets next */
+    DeclList decls;
+    Expr *formula;
+    bool is_formula;
+    bool too_deep;                          /* reported once a text */
+    bool gives_up;                          /* no further repair */
+    int errors, repairs;
+} Parser;
+
+/* ---- lex.re --------------------------------------------------------------------------------- */
+
+/* Fills p->tokens and p->docs from p->src; reports what is no token. */
+void lex_source(Parser *p);
+
+/* ---- tree.c: nodes; heights above MAX_HEIGHT are reported and cut off ------------------------ */
+
+Expr *expr_new(ExprKind kind, Span span, Span at);
+Expr *expr_name(const Token *t);
+Expr *expr_number(const Token *t);
+Expr *expr_unary(Parser *p, Operator op, Span span, Span at, Expr *a);
+Expr *expr_binary(Parser *p, Operator op, Span span, Span at, Expr *a, Expr *b);
+/* Any other kind over up to three operands; NULL operands are left out. */
+Expr *expr_over(Parser *p, ExprKind kind, Span span, Span at, Expr *a, Expr *b, Expr *c);
+/* A kind with a list, over `a` or NULL. */
+Expr *expr_list(Parser *p, ExprKind kind, Span span, Span at, Expr *a, ExprList list);
+Stmt *stmt_new(const Parser *p, StmtKind kind, Span span);
+Decl *decl_new(const Parser *p, DeclKind kind, Span span);
+Name name_of(const Token *t);
+
+/* ---- syntax.c: errors ----------------------------------------------------------------------- */
+
+/* What the parser knows where it stopped: the symbols it has stacked, the last first, and which
+ * tokens could follow. */
+typedef struct Stop {
+    const char *const *stack;
+    int depth;
+    const bool *expected;                   /* by yysymbol_kind_t */
+} Stop;
+
+/* Reports the error at p->tokens.at[p->next - 1] and repairs p->tokens. */
+void syntax_error(Parser *p, const Stop *stop);
+void syntax_too_deep(Parser *p, Span at);
+
+/* The message for a stack of symbols, the last first; NULL: none was written for it. Runs of
+ * operands and operators in it may be collapsed by stack_collapse. */
+const char *syntax_message(const char *const *stack, int depth);
+/* Shortens a stack for syntax_message: returns the new depth. */
+int stack_collapse(const char *const *stack, int depth, const char **shorter, int capacity);
+
+#endif
