@@ -29,15 +29,14 @@ enum {
     NN_FEW_ROWS = 10,   /* up to here nt is cheaper as scalar products than with a copy of B */
     NN_BLOCK_K = 512,   /* rows of a copied panel of B */
     NN_BLOCK_N = 64,    /* columns of a copied panel of B, at most */
-    NN_BLOCK_KA = 256,  /* rows and columns of a copied block of A' */
-    NN_BLOCK_M = 96,
+    NN_BLOCK_KA = 256,  /* rows and columns of a copied block of A, for tn */
+    NN_BLOCK_M = 64,
     NN_MANY_ROWS = 48,  /* from here on a copied panel of B is used often enough */
-    NN_LARGE = 1 << 18, /* elements of an operand that is too large for the second-level cache */
-    NN_LARGE_A = 1 << 16
+    NN_LARGE = 1 << 18 /* elements of an operand that is too large for the second-level cache */
 };
 /* the sizes for which nn and tn ask for scratch */
 #define NN_COPIES_B(M, N, K) ((M) >= NN_MANY_ROWS && (int64_t)(N) * (K) >= NN_LARGE / 2)
-#define NN_COPIES_A(M, K) ((int64_t)(M) * (K) >= NN_LARGE_A / 2)
+#define NN_COPIES_A(M, N, K) ((N) >= 256 && (K) >= 512 && (M) >= NN_BLOCK_M)
 #endif
 
 #if NN_LEVEL > 0
@@ -250,7 +249,7 @@ static void nn_product_tn(int M, int N, int K, const float *A, size_t lda, const
     struct nn_panel p = {1, lda, ldb, ldc, K, 0, NULL, flags};
     if (M <= 0 || N <= 0)
         return;
-    if (!ws || !NN_COPIES_A(M, K) || lda % 256 != 0 || (size_t)K * lda < NN_LARGE_A) {
+    if (!ws || !NN_COPIES_A(M, N, K) || lda % 256 != 0 || (size_t)K * lda < NN_LARGE) {
         nn_columns(&p, M, N, A, B, ldb, C, bias, 0, NULL);
         return;
     }
@@ -263,8 +262,8 @@ static void nn_product_tn(int M, int N, int K, const float *A, size_t lda, const
                 memcpy(ws + (size_t)k * NN_BLOCK_M, A + (size_t)(k0 + k) * lda + m0,
                        (size_t)m * sizeof *ws);
             p.cas = NN_BLOCK_M;
-            nn_columns(&p, m, N, ws, B + (size_t)k0 * ldb, ldb, C + (size_t)m0 * ldc, bias, 0,
-                       NULL);
+            nn_columns(&p, m, N, ws, B + (size_t)k0 * ldb, ldb, C + (size_t)m0 * ldc, bias,
+                       1, ws + NN_BLOCK_KA * NN_BLOCK_M);
         }
     }
 }

@@ -58,7 +58,7 @@ extern double fma(double, double, double) NN_THROW __attribute__((const));
 #endif
 #else
 #define NN_INLINE static inline
-#define NN_NOINLINE static
+#define NN_NOINLINE static inline /* no compiler warns of those that are not used */
 #endif
 
 /* Contraction off: an FMA is only where nn_mad stands, so the bits do not depend on the compiler.

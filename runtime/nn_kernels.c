@@ -107,8 +107,7 @@ NN_API size_t nn_gemm_nt_work(int M, int N, int K)
 
 NN_API size_t nn_gemm_tn_work(int M, int N, int K)
 {
-    (void)N;
-    return NN_COPIES_A(M, K) ? NN_BLOCK_KA * NN_BLOCK_M * sizeof(float) : 0;
+    return NN_COPIES_A(M, N, K) ? NN_BLOCK_KA * (NN_BLOCK_M + NN_BLOCK_N) * sizeof(float) : 0;
 }
 
 NN_API size_t nn_gemm_nn_work_d(int M, int N, int K)
