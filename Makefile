@@ -1,26 +1,32 @@
 # make            build/nnc (the compiler) and build/libnnrt.a (the runtime)
 # make demo       learn to read clothes on real images          make check   all tests
 # make install    PREFIX= DESTDIR=                               make clean format update
+# make SAN=1      everything under the address and undefined-behaviour sanitizers, in build/san
 
 CC       ?= cc
 CFLAGS   ?= -O2 -g
 BISON    ?= bison
 RE2C     ?= re2c
 PREFIX   ?= /usr/local
+ifdef SAN
+B        ?= build/san
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -DNNC_SANITIZED
+endif
 B        ?= build
 VERSION  := 0.1.0
 
 STD      := -std=c11
 WARN     := -Wall -Wextra -Wconversion -Wshadow -pedantic
 # generated lexers and parsers are not written by hand, so they answer to fewer warnings
-CPPFLAGS_C = -Icompiler -Iruntime -I$(B) -D_POSIX_C_SOURCE=200809L -DNNC_VERSION='"$(VERSION)"'
+CPPFLAGS_C = -Icompiler -Iruntime -I$(B) -D_XOPEN_SOURCE=700 -DNNC_VERSION='"$(VERSION)"'
 LIBS     := $(shell pkg-config --libs libcjson 2>/dev/null || echo -lcjson) -ldl -lm
 
 SRC      := $(wildcard compiler/*.c)
 OBJ      := $(SRC:compiler/%.c=$(B)/compiler/%.o) $(B)/parse.o $(B)/lex.o $(B)/embedded.o
 RT_SRC   := $(wildcard runtime/*.c)
 RT_OBJ   := $(RT_SRC:runtime/%.c=$(B)/runtime/%.o)
-LIB_OBJ  := $(filter-out $(B)/compiler/main.o,$(OBJ))
+# what the unit tests are linked with: everything but the commands
+LIB_OBJ  := $(filter-out $(B)/compiler/main.o $(B)/compiler/cmd_%.o,$(OBJ))
 EMBED    := $(sort $(wildcard compiler/std/*.nn) $(wildcard runtime/*.h) $(wildcard runtime/*.c))
 
 all: $(B)/nnc $(B)/libnnrt.a
@@ -61,6 +67,16 @@ $(B)/embedded.o: $(B)/embedded.c
 $(B) $(B)/compiler $(B)/runtime:
 	mkdir -p $@
 
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 755 $(B)/nnc $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(B)/libnnrt.a $(DESTDIR)$(PREFIX)/lib
+	install -m 644 $(wildcard runtime/nn*.h) $(DESTDIR)$(PREFIX)/include
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: nnrt' 'Version: $(VERSION)' \
+	  'Description: the runtime of networks that nnc has compiled' \
+	  'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lnnrt -lm' \
+	  > $(DESTDIR)$(PREFIX)/lib/pkgconfig/nnrt.pc
+
 clean:
 	rm -rf $(B)
 
@@ -70,4 +86,4 @@ format:
 -include $(wildcard $(B)/*.d $(B)/compiler/*.d $(B)/runtime/*.d $(B)/unit/*.d)
 include tests/tests.mk
 
-.PHONY: all clean format
+.PHONY: all install clean format

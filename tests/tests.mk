@@ -1,13 +1,34 @@
-# The tests: `make check` (see tests/README.md).
+# The tests: `make check` runs them all; its last line is "N passed, M failed".
+#   make check SAN=1     the same with the address and undefined-behaviour sanitizers, in build/san
+#   make update          rewrites the expected output in tests/lang and tests/errors
+# A unit suite is a file tests/unit/test_NAME.c with a function Suite *suite_NAME(void).
 
 UNIT_SRC := $(wildcard tests/unit/*.c)
 UNIT_OBJ := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%.o)
+SUITES   := $(sort $(patsubst tests/unit/test_%.c,%,$(filter tests/unit/test_%,$(UNIT_SRC))))
+
+$(B)/unit/suites.inc: $(UNIT_SRC) | $(B)/unit
+	printf 'SUITE(%s)\n' $(SUITES) > $@
+
+$(B)/unit/main.o: $(B)/unit/suites.inc
 
 $(B)/unit/%.o: tests/unit/%.c $(B)/parse.h | $(B)/unit
-	$(CC) $(STD) $(CFLAGS) $(SANFLAGS) $(WARN) $(CPPFLAGS_C) -Itests/unit -MMD -MP -c -o $@ $<
+	$(CC) $(STD) $(CFLAGS) $(SANFLAGS) $(WARN) $(CPPFLAGS_C) -Itests/unit -I$(B)/unit -MMD -MP -c -o $@ $<
 
 $(B)/unit_tests: $(UNIT_OBJ) $(LIB_OBJ) $(B)/libnnrt.a
 	$(CC) $(CFLAGS) $(SANFLAGS) -o $@ $(UNIT_OBJ) $(LIB_OBJ) $(B)/libnnrt.a $(shell pkg-config --libs check) $(LIBS)
 
+$(B)/trailers: tests/trailers.c | $(B)
+	$(CC) $(STD) $(CFLAGS) $(WARN) $(CPPFLAGS_C) -o $@ $<
+
 $(B)/unit:
 	mkdir -p $@
+
+check: $(B)/nnc $(B)/libnnrt.a $(B)/unit_tests $(B)/trailers
+	@CC="$(CC)" CFLAGS="$(CFLAGS)" SANFLAGS="$(SANFLAGS)" sh tests/run.sh $(B)
+
+update: $(B)/nnc $(B)/trailers
+	mkdir -p $(B)/tests
+	NO_COLOR=1 $(B)/trailers --update $(abspath $(B)/nnc) $(abspath $(B)/tests/update) tests/lang tests/errors
+
+.PHONY: check update

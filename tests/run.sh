@@ -1,0 +1,48 @@
+#!/bin/sh
+# Runs all tests and adds them up. In: the build folder (and the variables make hands on). Out: what
+# failed, a line for each suite, and last "N passed, M failed"; the exit status is 1 when M > 0.
+# A suite is a program whose last line is "N passed, M failed". These run: the unit tests, the
+# programs with trailer blocks, and every tests/*/run.sh, with the variables NNC (the compiler),
+# RUNTIME (libnnrt.a), INCLUDE (the runtime's headers), SCRATCH (a folder of its own), CC and CFLAGS.
+set -u
+build=${1:?usage: tests/run.sh BUILD-FOLDER}
+top=$(pwd)
+case $build in /*) ;; *) build=$top/$build ;; esac
+export NNC="$build/nnc" RUNTIME="$build/libnnrt.a" INCLUDE="$top/runtime"
+export CC="${CC:-cc}" CFLAGS="${CFLAGS:--O2}"
+export NO_COLOR=1
+passed=0
+failed=0
+
+suite() {
+    name=$1
+    shift
+    SCRATCH="$build/tests/$(echo "$name" | tr '/ ' '__')"
+    export SCRATCH
+    rm -rf "$SCRATCH"
+    mkdir -p "$SCRATCH"
+    "$@" >"$SCRATCH.log" 2>&1
+    status=$?
+    last=$(tail -n 1 "$SCRATCH.log")
+    p=$(echo "$last" | sed -n 's/^\([0-9][0-9]*\) passed, \([0-9][0-9]*\) failed$/\1/p')
+    f=$(echo "$last" | sed -n 's/^\([0-9][0-9]*\) passed, \([0-9][0-9]*\) failed$/\2/p')
+    # a suite that died counts as one failure, whatever it managed to say
+    if [ -z "$p" ] || { [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; }; then
+        p=${p:-0}
+        f=1
+    fi
+    [ "$f" -eq 0 ] || cat "$SCRATCH.log"
+    printf '%-28s %5d passed, %d failed\n' "$name" "$p" "$f"
+    passed=$((passed + p))
+    failed=$((failed + f))
+}
+
+suite unit "$build/unit_tests"
+for folder in tests/lang tests/errors; do
+    suite "$folder" "$build/trailers" "$NNC" "$build/tests/trailers_$(basename $folder)" "$folder"
+done
+for script in tests/*/run.sh; do
+    [ -f "$script" ] && suite "$(dirname "$script")" sh "$script"
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
