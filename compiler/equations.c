@@ -120,7 +120,7 @@ static const char *leaf_name(const Node *n)
     }
 }
 
-/* The user's names: of leaves as they are, of other values made unique in the order of the graph. */
+/* The names of leaves stand as they are; those of other values are made unique in graph order. */
 static void name_values(Names *m, const Graph *g, const int *uses, const char **wanted)
 {
     for (int i = 0; i < m->n; i++) {
@@ -186,7 +186,10 @@ const char *node_name(Names *m, const Node *n)
     return n->id < m->n ? m->name[n->id] : NULL;
 }
 
-bool node_stands(Names *m, const Node *n) { return n->id < m->n && m->stands[n->id] && !is_leaf(n); }
+bool node_stands(Names *m, const Node *n)
+{
+    return n->id < m->n && m->stands[n->id] && !is_leaf(n);
+}
 
 /* ---- expressions ---------------------------------------------------------------------------- */
 
@@ -283,8 +286,9 @@ static void write_slice(Text *out, Names *m, const Node *n)
         SizeRef end = size_add(n->attr.lo[i], b->size[i]);
         if (i) text_add(out, ", ");
         if (b->size[i] == a->size[i]) text_add(out, ":");
-        else text_add(out, "%s:%s", size_is(n->attr.lo[i], 0) ? "" : size_text(n->attr.lo[i]),
-                      end == a->size[i] ? "" : size_text(end));
+        else
+            text_add(out, "%s:%s", size_is(n->attr.lo[i], 0) ? "" : size_text(n->attr.lo[i]),
+                     end == a->size[i] ? "" : size_text(end));
     }
     text_add(out, "]");
 }
@@ -405,7 +409,8 @@ static void write_primary(Text *out, Names *m, const Node *n)
         text_add(out, "]");
         return;
     }
-    write_list(out, m, format("%s(", n->op == OP_CAST ? elem_text(n->type.elem) : op_info[n->op].name), n->n_in, n->in);
+    const char *name = n->op == OP_CAST ? elem_text(n->type.elem) : op_info[n->op].name;
+    write_list(out, m, format("%s(", name), n->n_in, n->in);
     if (n->op == OP_RESHAPE || n->op == OP_BROADCAST || n->op == OP_SCATTER) {
         text_add(out, ", ");
         write_sizes(out, &n->type.shape);
@@ -421,7 +426,7 @@ static int binding(const Node *n)
     if (f) return f->by;
     if (n->op == OP_WHERE) return BY_SELECT;
     if (n->op == OP_NEG || n->op == OP_NOT) return BY_SIGN;
-    if (n->op == OP_CONST && (n->attr.num < 0 || (n->attr.num == 0 && signbit(n->attr.num)))) return BY_SIGN;
+    if (n->op == OP_CONST && signbit(n->attr.num)) return BY_SIGN;
     if (n->op == OP_SIZE && strpbrk(size_text(n->attr.size), "+-*/%")) return BY_SUM;
     return BY_POSTFIX;
 }
@@ -463,7 +468,10 @@ static void write_operand(Text *out, Names *m, const Node *n, int by, bool stret
     }
 }
 
-void node_operand(Text *out, Names *m, const Node *n) { write_operand(out, m, n, BY_SELECT, false); }
+void node_operand(Text *out, Names *m, const Node *n)
+{
+    write_operand(out, m, n, BY_SELECT, false);
+}
 
 void node_value(Text *out, Names *m, const Node *n)
 {

@@ -22,7 +22,7 @@ const char *node_name(Names *m, const Node *n);
 /* Does n have an equation of its own? False for inputs, slots and numbers. */
 bool node_stands(Names *m, const Node *n);
 
-/* The right side of n's equation, even when n has a name; operands with names stop the expression. */
+/* The right side of n's equation, even when n has a name; it ends at operands with names. */
 void node_value(Text *out, Names *m, const Node *n);
 
 /* "h = tanh(x @ W + b)", or "eps: real[N] ~ normal(0, 1)" for a draw. */
