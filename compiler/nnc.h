@@ -453,6 +453,26 @@ Module *check_module(const Source *src);
 /* Every entry as a graph, with shapes checked and gradients built. NULL when there were errors. */
 Program *lower_module(Module *m, const char *program_name);
 
+/* ---- lower_test.c: tests and numerical checks ---------------------------------------------------------- */
+
+/* How a test runs an entry; results as in machine_call. */
+typedef struct Tensor Tensor;
+typedef VEC(Tensor *) TensorList;
+typedef bool EntryRunner(void *user, Entry *e, Tensor *const *args, TensorList *results, const char **message);
+/* A fresh scope for one test; its equations and assertions are evaluated in order. */
+struct TestEnv;
+struct TestEnv *test_begin(Program *p, EntryRunner *run, void *user);
+bool test_define(struct TestEnv *t, const Stmt *equation);            /* false: reported */
+bool test_value(struct TestEnv *t, const Expr *x, TensorList *out);   /* the parts of a tuple, or one */
+/* The arguments of a call of an entry, for check_grad: false when x is no such call. */
+bool test_call(struct TestEnv *t, const Expr *x, Entry **entry, TensorList *args);
+
+/* A fn of the program's file with a stated (not surrogate) derivative, applied to inputs of small
+ * sizes: results are CUSTOM nodes of g, inputs INPUT nodes. */
+typedef struct Stated { const Decl *decl; Graph *g; int n_inputs; Node **inputs; int n_results; Node **results; } Stated;
+typedef VEC(Stated) StatedList;
+void stated_functions(Program *p, StatedList *out);
+
 /* ---- grad.c, formula.c: reverse-mode differentiation --------------------------------------------------- */
 
 /* Why L has no useful derivative with respect to x. */
@@ -475,7 +495,7 @@ Graph *simplify_roots(const Graph *g, Node **roots, int n); /* the same for any 
 
 /* ---- eval.c: the naive interpreter, in double precision ---------------------------------------------------- */
 
-typedef struct Tensor { Elem elem; int rank; long size[MAX_RANK]; long count; double *v; } Tensor;
+struct Tensor { Elem elem; int rank; long size[MAX_RANK]; long count; double *v; };
 Tensor *tensor_new(Elem e, int rank, const long *size);
 typedef struct Machine {
     Program *program;
@@ -487,7 +507,6 @@ Machine *machine_new(Program *p, uint64_t seed);       /* runs the initialisers 
 bool bind_dims(const Entry *e, Tensor *const *args, long *dim_values, const char **message);
 /* Runs an entry: results are one tensor per output (a set: one per member, in order); updates are
  * applied afterwards. false and a message when the arguments do not fit. */
-typedef VEC(Tensor *) TensorList;
 bool machine_call(Machine *m, Entry *e, Tensor *const *args, TensorList *results, const char **message);
 /* Values of roots without a machine: inputs and slots by the node's attr. */
 void eval_roots(const Graph *g, Node *const *roots, int n, const long *dim_values, Tensor *const *inputs,

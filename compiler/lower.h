@@ -1,0 +1,253 @@
+/* lower.h - what check and the lower_*.c files share: scopes, values, instances, the lowering state.
+ *
+ * Lowering is an abstract interpretation of the tree: an expression becomes a Value, which is a
+ * number that is known now, a node of the graph, or a thing such as a layer or a set. Functions and
+ * layers are inlined at every call, so all shapes are concrete up to the dims of the file. */
+#ifndef NNC_LOWER_H
+#define NNC_LOWER_H
+#include "nnc.h"
+
+/* ---- scope.c: the names of a file -------------------------------------------------------------- */
+
+typedef struct Symbol { const char *name; const Decl *decl; Module *module; } Symbol;
+typedef struct Alias { const char *alias; Module *module; } Alias;
+typedef struct Scope {
+    VEC(Symbol) own;          /* declared in the file */
+    VEC(Symbol) imported;     /* from imports, then from the libraries seen without an import */
+    VEC(Symbol) prelude;
+    VEC(Alias) aliases;       /* import .. as name */
+} Scope;
+
+/* The declaration a name means in a file, or NULL. */
+const Symbol *scope_find(const Module *m, const char *name);
+Module *scope_alias(const Module *m, const char *alias);
+/* Every name visible at file level, for "did you mean". */
+typedef VEC(const char *) StrList;
+void scope_names(const Module *m, StrList *out);
+Module *module_load(const Source *src);                /* parses, imports, declares */
+int modules_loaded(Module *const **out);               /* every file read so far */
+void scope_reset(void);                                /* called by arena_release */
+bool is_builtin_name(const char *name);                /* primitives and words with a meaning */
+int builtin_names(const char *const **names);
+
+/* ---- values ---------------------------------------------------------------------------------------- */
+
+typedef enum ValueKind {
+    V_POISON,       /* an error was reported; everything made from it is silent */
+    V_NUMBER,       /* known now: fits any element type */
+    V_TABLE,        /* a constant array of plain numbers: fits any element type */
+    V_NODE,
+    V_TUPLE,
+    V_SET,          /* tensors by parameter */
+    V_FUNCTION,     /* fn, layer or entry, perhaps with static arguments */
+    V_BUILTIN,
+    V_INSTANCE,
+    V_STRING,
+    V_DISTRIBUTION, /* what may stand behind ~ */
+    V_MODULE
+} ValueKind;
+
+typedef struct Inst Inst;
+typedef struct Value Value;
+typedef VEC(Value) ValueList;
+
+/* A named static or call argument as it was written. */
+typedef struct Argument { const char *name; Value *value; const Expr *expr; Span span; } Argument;
+typedef VEC(Argument) ArgumentList;
+
+typedef struct Member { Slot *slot; Node *node; } Member;
+
+struct Value {
+    ValueKind kind;
+    Span span;
+    double num;               /* V_NUMBER */
+    SizeRef size;             /* V_NUMBER: as a size (a quotient rounded down), NULL when it is none */
+    SizeRef over, under;      /* V_NUMBER: an inexact quotient of sizes that are not known yet */
+    bool is_bool;
+    Node *node;
+    const double *table;      /* V_TABLE */
+    Shape shape;
+    ValueList parts;          /* V_TUPLE; arguments of V_DISTRIBUTION; a stack's layers */
+    VEC(Member) set;
+    bool is_params;           /* V_SET: `params` itself or params(net): what `update` may assign */
+    const Decl *decl;
+    Module *module;
+    ArgumentList statics;
+    const struct Builtin *builtin;
+    Inst *inst;
+    const char *text;
+    DrawKind draw;            /* V_DISTRIBUTION; bernoulli is uniform below p */
+    bool is_bernoulli;
+};
+
+/* ---- instances: layers with memory ------------------------------------------------------------------- */
+
+typedef struct Child { const char *name; const Expr *site; Inst *inst; } Child;
+typedef struct Ordinal { const char *name; int count; } Ordinal;
+struct Inst {
+    const char *path;         /* "net.fc1"; "" at file level */
+    Value layer;              /* V_FUNCTION; V_POISON for a file, an entry or a test */
+    VEC(Child) children;
+    SlotList slots;
+    bool in_entry;            /* belongs to an entry: nobody else can use its weights */
+    VEC(Ordinal) ordinals;    /* how many inline instances of each layer */
+    int applications;         /* in this entry */
+};
+
+/* ---- the lowering state -------------------------------------------------------------------------------- */
+
+typedef struct Local { const char *name; Value value; Span span; } Local;
+typedef struct Env Env;
+struct Env {
+    Env *parent;
+    VEC(Local) locals;
+    Module *module;           /* where names that are not local are looked up */
+    const Decl *decl;         /* the fn, layer or entry whose body this is; NULL at file level */
+    Inst *inst;               /* where inline instances and params go; NULL in a fn */
+    bool has_dots;
+    Shape dots;               /* what `..` stands for */
+    bool sees_dims;
+    StrList targets;          /* names that grad asks for: their values are marked */
+};
+
+typedef struct Memo { Inst *inst; ValueList args; Value result; } Memo;
+typedef struct Site { const char *key; long id; } Site;
+typedef struct GlobalValue { const Decl *decl; Value value; int state; } GlobalValue;
+typedef struct CustomMemo { const Decl *decl; Node **in; int n; Value result; } CustomMemo;
+
+typedef struct Lower {
+    Program *p;
+    Module *root;
+    Graph *g;
+    Entry *entry;             /* being lowered; NULL for the initialisers and tests */
+    bool training;
+    bool in_init;             /* only compile-time values */
+    const Shape *drawn;       /* the tensor whose first value is being lowered: fan_in(), fan_out() */
+    Inst *file;               /* the root of all instances */
+    VEC(GlobalValue) globals;
+    VEC(Memo) memos;
+    VEC(CustomMemo) customs;
+    VEC(Site) sites;
+    VEC(const Decl *) active; /* calls being inlined */
+    const char *eq_name;      /* the equation whose whole right side is being lowered */
+    Span eq_name_span;
+    int set_size;             /* parameters known in the round before */
+    bool final_round;
+    struct TestEnv *test;
+} Lower;
+extern Lower *low;            /* one program is lowered at a time */
+
+/* ---- lower_value.c ---- */
+Value value_poison(void);
+Value value_number(double v, Span at);
+Value value_size(SizeRef s, Span at);
+Value value_bool(bool b, Span at);
+Value value_node(Node *n, Span at);
+Value value_tuple(const ValueList *parts, Span at);
+bool value_is_poison(const Value *v);
+const char *value_text(const Value *v);                /* "real[N, 10]", "a number", "a layer" */
+/* The value as a node; numbers and tables take the element type. NULL: reported. */
+Node *value_to_node(const Value *v, Elem elem);
+Node *value_to_type(const Value *v, Type t);           /* numbers fill the shape; NULL: does not fit */
+bool value_type(const Value *v, Type *t);              /* false: not a tensor */
+bool value_is_static(const Value *v);                  /* a number known now */
+bool value_integer(const Value *v, long *k);
+bool value_equal(const Value *a, const Value *b);
+
+/* ---- lower_env.c ---- */
+Env *env_new(Env *parent, Module *m, const Decl *decl, Inst *inst);
+void env_set(Env *e, const char *name, Value v, Span at);
+Local *env_find(Env *e, const char *name);
+Value env_lookup(Env *e, const char *name, Span at);   /* reports E0201 */
+Value global_value(const Symbol *s, Span at);
+
+/* ---- lower_type.c ---- */
+bool lower_type(Env *e, const TypeExpr *t, Type *out);           /* every size known; reported otherwise */
+SizeRef lower_size(Env *e, const Expr *x);                       /* NULL: reported */
+/* Binds signature variables and `..` from the arguments, then checks every size. */
+bool bind_signature(Env *e, const FormalList *formals, Value *args, const char *what, Span call);
+bool check_result(Env *e, const TypeExpr *t, Value *v, Span at);
+
+/* ---- lower_expr.c ---- */
+Value lower_expr(Env *e, const Expr *x);
+Value lower_binary(Operator op, Value a, Value b, Span at, Span whole);
+Value lower_unary_op(Op op, Value a, Span at);
+Value lower_select(Value c, Value a, Value b, Span whole);
+/* Brings operands to one element type and shape; `what` is as in "cannot add"; reports E0302, E0320. */
+bool unify(const Value *a, const Value *b, Node **na, Node **nb, const char *what, Span at);
+bool static_context(void);                             /* tests and initial values: numbers stay numbers */
+
+/* ---- lower_matmul.c ---- */
+Value lower_matmul(const Value *a, const Value *b, Span at, Span whole);
+const char *const_named(SizeRef s);                    /* the const of the file with this value, or NULL */
+
+/* ---- lower_index.c ---- */
+Value lower_index(Env *e, Value base, const Expr *x);
+Value lower_array(Env *e, const Expr *x);
+
+/* ---- lower_call.c, lower_builtin.c ---- */
+Value lower_call(Env *e, const Expr *x);
+Value call_value(Env *e, Value f, ArgumentList *args, const Expr *site, Span whole);
+Value apply_statics(Env *e, Value f, const Expr *x);   /* Dense[128, act = relu] */
+/* The signature's scope with statics and formals bound; false: reported. `values` gets the arguments
+ * in the order of the formals. */
+bool open_call(const Value *f, const ArgumentList *args, Inst *inst, Span whole, Env **out, Value *values);
+Value call_body(const Value *f, Env *outer, const Value *values, Span whole);
+enum { MAX_ARGS = 32 };
+/* Sorts arguments into the places that `names` gives; missing ones are V_POISON with kind left 0. */
+bool sort_arguments(const ArgumentList *args, const char *const *names, int n, int required, const char *what, Span whole, Value *out);
+typedef struct Builtin {
+    const char *name;
+    Value (*call)(Env *e, const struct Builtin *b, ArgumentList *args, Span whole);
+    Op op;
+    bool takes_statics;       /* zeros[2, 3] */
+    const char *signature;    /* for messages and `nnc help` */
+} Builtin;
+typedef Value BuiltinFn(Env *e, const Builtin *b, ArgumentList *args, Span whole);
+BuiltinFn call_reshape, call_transpose, call_concat, call_join, call_split, call_pad, call_reverse, call_filled, call_one_hot;
+extern const Builtin builtins[];           /* ends with a row of zeros */
+const Builtin *builtin_find(const char *name);
+
+/* ---- lower_inst.c ---- */
+Inst *inst_child(Inst *parent, const char *name, const Expr *site, Value layer);
+Value instance_new(Env *e, Value layer, const char *name, const Expr *site, Span at);
+Value inline_instance(Env *e, Value layer, const Expr *site, Span at);
+Value instance_apply(Inst *inst, ArgumentList *args, Span whole);
+Inst *entry_inst(const Decl *entry);
+const char *join_path(const char *a, const char *b);
+Slot *find_slot(const Inst *inst, const char *name);
+
+/* ---- lower_grad.c ---- */
+Value lower_grad(Env *e, const Expr *x);
+/* A call of a fn whose derivative is stated: `result` is what its body gave for `values`. */
+Value stated_call(const Value *f, const Value *values, Value result, Span at);
+void collect_targets(Env *e, const StmtList *body);
+Value mark_target(const Env *e, const char *name, Value v);
+void name_value(Value *v, const char *name);
+
+/* ---- lower_set.c ---- */
+Value params_value(Env *e, const Inst *of, Span at);
+/* f for every member of the sets among args (aligned by position), what is no set given unchanged. */
+typedef Value MemberFn(Value *args, int n, const Slot *slot, void *user);
+Value set_map(const Value *args, int n, MemberFn *f, void *user, Span at);
+bool any_set(const Value *args, int n);
+
+/* ---- lower_draw.c ---- */
+Value lower_draw(Env *e, Value dist, Type t, Span at, const char *what);
+long draw_site(const char *key);
+
+/* ---- lower_stmt.c ---- */
+/* Lowers statements in order; the value of `return`, or poison when there is none. */
+Value lower_body(Env *e, const StmtList *body, Span at);
+void lower_def(Env *e, const Stmt *s);
+Slot *declare_slot(Env *e, const Stmt *s);
+void record_update(Slot *slot, Node *value, Span at);
+
+
+/* ---- lower_test.c ---- */
+Value test_call_entry(const Value *f, const ArgumentList *args, Span whole);
+
+/* ---- lower.c ---- */
+Entry *find_entry(const Decl *d);
+
+#endif

@@ -1,0 +1,63 @@
+/* lower_draw.c - draws: `x ~ normal(0, 1)`.
+ * A draw is a function of seed, call, site and element, so a site gets one number for the program:
+ * the equation of one instance, told apart by how often the instance was applied in the entry. */
+#include "lower.h"
+
+#include <math.h>
+#include <string.h>
+
+long draw_site(const char *key)
+{
+    for (int i = 0; i < low->sites.n; i++)
+        if (!strcmp(low->sites.at[i].key, key)) return low->sites.at[i].id;
+    Site s = {key, low->sites.n + 1};
+    vec_push(&low->sites, s);
+    return s.id;
+}
+
+static const char *site_key(Env *e, Span at, const char *what)
+{
+    return format("%s|%s|%s|%d|%s|%d", low->in_init ? "init" : low->entry ? low->entry->name : "test", e->inst ? e->inst->path : "",
+                  at.src ? at.src->name : "", at.begin, what, e->inst ? e->inst->applications : 0);
+}
+
+/* scale * draw + shift; the scale and shift are numbers or tensors that broadcast */
+static Value affine(Node *draw, Value scale, Value shift, Span at)
+{
+    Value v = lower_binary(O_MUL, value_node(draw, at), scale, at, at);
+    return lower_binary(O_ADD, v, shift, at, at);
+}
+
+Value lower_draw(Env *e, Value dist, Type t, Span at, const char *what)
+{
+    if (dist.kind == V_POISON) return dist;
+    if (dist.kind != V_DISTRIBUTION) {
+        Diag *d = error_at("E0204", dist.span, "a distribution is needed behind `~`, this is %s", value_text(&dist));
+        diag_here(d, "%s", "");
+        diag_hint(d, "`~` draws, as in `~ normal(0, 1)`; a value is given with `=`");
+        return value_poison();
+    }
+    if (!elem_is_real(t.elem) && !(dist.is_bernoulli && t.elem == ELEM_BOOL)) {
+        Diag *d = error_at("E0320", at, "random numbers are real, not %s", elem_text(t.elem));
+        diag_here(d, "%s", "");
+        return value_poison();
+    }
+    low->g->span = at;
+    Elem elem = t.elem;
+    if (dist.is_bernoulli) t.elem = ELEM_REAL;
+    Node *n = n_draw(low->g, dist.draw, t, draw_site(site_key(e, at, what)));
+    if (dist.draw == DRAW_ORTHOGONAL) {
+        if (t.shape.rank == 2) return value_node(n, at);
+        Diag *d = error_at("E0304", at, "`orthogonal` draws a matrix, not %s", type_text(t));
+        diag_here(d, "%s", "");
+        return value_poison();
+    }
+    Value a = dist.parts.at[0];
+    if (dist.is_bernoulli) {
+        Value hit = lower_binary(O_LT, value_node(n, at), a, at, at);
+        return hit.kind == V_NODE ? value_node(n_cast(low->g, elem, hit.node), at) : hit;
+    }
+    Value b = dist.parts.at[1];
+    if (dist.draw == DRAW_NORMAL) return affine(n, b, a, at);
+    return affine(n, lower_binary(O_SUB, b, a, at, at), a, at);
+}

@@ -1,0 +1,236 @@
+/* lower_index.c - brackets behind a tensor: slices, `new` axes, gathers; and array literals.
+ * In: x[0:T], x[.., 2], b[:, new], E[tokens], [[0, 1], [1, 0]]. Out: slices, reshapes and gathers;
+ * every bound is proved at compile time. */
+#include "lower.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- slices ---- */
+
+typedef struct Cut {          /* the block being taken, and the shape that is left of it */
+    SizeRef lo[MAX_RANK];
+    Shape block, result;
+    int axis;                 /* next axis of the operand */
+} Cut;
+
+static bool too_many(const Expr *x, const Value *v)
+{
+    Diag *d = error_at("E0304", x->span, "too many indices for %s", value_text(v));
+    diag_here(d, "%s", "");
+    diag_label(d, v->span, "%s", value_text(v));
+    return false;
+}
+
+/* Behind the end counts from the end: -1 is the last. */
+static SizeRef from_end(SizeRef i, SizeRef size) { return size_upper(i) < 0 ? size_add(i, size) : i; }
+
+static bool out_of_range(const Expr *x, SizeRef lo, SizeRef hi, SizeRef size, bool is_slice)
+{
+    Diag *d = error_at(is_slice ? "E0310" : "E0311", x->span, is_slice ? "the slice %s:%s is not inside 0:%s" : "the index %s is not inside 0..%s",
+                       size_text(lo), is_slice ? size_text(hi) : size_text(size_sub(size, size_const(1))), size_text(size));
+    diag_here(d, "%s", "");
+    return false;
+}
+
+static bool cut_index(const Expr *x, SizeRef index, const Value *v, const Shape *s, Cut *c)
+{
+    if (c->axis >= s->rank) return too_many(x, v);
+    SizeRef size = s->size[c->axis], i = from_end(index, size);
+    if (size_lower(i) < 0 || size_lower(size_sub(size, i)) < 1) return out_of_range(x, i, i, size, false);
+    c->lo[c->axis] = i;
+    c->block.size[c->axis++] = size_const(1);
+    return true;
+}
+
+static bool cut_range(Env *e, const Expr *x, const Value *v, const Shape *s, Cut *c)
+{
+    if (c->axis >= s->rank) return too_many(x, v);
+    SizeRef size = s->size[c->axis], lo = x->a ? lower_size(e, x->a) : size_const(0), hi = x->b ? lower_size(e, x->b) : size;
+    if (!lo || !hi) return false;
+    lo = from_end(lo, size);
+    hi = from_end(hi, size);
+    SizeRef n = size_sub(hi, lo);
+    if (size_lower(lo) < 0 || size_lower(n) < 0 || size_lower(size_sub(size, hi)) < 0) return out_of_range(x, lo, hi, size, true);
+    c->lo[c->axis] = lo;
+    c->block.size[c->axis++] = n;
+    c->result.size[c->result.rank++] = n;
+    return true;
+}
+
+static void cut_whole(const Shape *s, Cut *c)
+{
+    c->lo[c->axis] = size_const(0);
+    c->block.size[c->axis] = s->size[c->axis];
+    c->result.size[c->result.rank++] = s->size[c->axis++];
+}
+
+/* How many axes of the operand the items behind `..` take. */
+static int axes_behind(const ExprList *items, int from)
+{
+    int n = 0;
+    for (int i = from; i < items->n; i++) n += items->at[i]->kind != EX_NEW && items->at[i]->kind != EX_DOTS;
+    return n;
+}
+
+static bool room(const Expr *x, const Cut *c)
+{
+    if (c->result.rank < MAX_RANK) return true;
+    Diag *d = error_at("E0304", x->span, "more than %d axes", MAX_RANK);
+    diag_here(d, "%s", "");
+    return false;
+}
+
+static bool cut_item(Env *e, const ExprList *items, int i, const Value *v, const Shape *s, Cut *c)
+{
+    const Expr *x = items->at[i];
+    if (!room(x, c)) return false;
+    if (x->kind == EX_NEW) {
+        c->result.size[c->result.rank++] = size_const(1);
+        return true;
+    }
+    if (x->kind == EX_DOTS) {
+        int behind = axes_behind(items, i + 1);
+        while (c->axis < s->rank - behind && room(x, c)) cut_whole(s, c);
+        return true;
+    }
+    if (x->kind == EX_RANGE) return cut_range(e, x, v, s, c);
+    Value index = lower_expr(e, x);
+    if (index.kind == V_POISON) return false;
+    if (index.kind == V_NUMBER && index.size) return cut_index(x, index.size, v, s, c);
+    Diag *d = error_at("E0208", x->span, "an index that is data (%s) stands first, as in `E[tokens]`", value_text(&index));
+    diag_here(d, "%s", "");
+    return false;
+}
+
+static Value lower_slices(Env *e, Node *n, const Value *v, const ExprList *items, int first, Span at)
+{
+    Cut c = {.block = n->type.shape};
+    const Shape s = n->type.shape;
+    for (int i = 0; i < first; i++) cut_whole(&s, &c);
+    for (int i = first ? 1 : 0; i < items->n; i++)
+        if (!cut_item(e, items, i, v, &s, &c)) return value_poison();
+    while (c.axis < s.rank) {
+        if (c.result.rank == MAX_RANK) return too_many(items->at[0], v), value_poison();
+        cut_whole(&s, &c);
+    }
+    low->g->span = at;
+    return value_node(n_reshape(low->g, n_slice(low->g, n, c.lo, &c.block), &c.result), at);
+}
+
+/* E[tokens]: rows by number; further items index what a row is. */
+static Value lower_gather(Env *e, Node *n, const Value *v, Node *index, const Expr *x)
+{
+    if (!elem_is_int(index->type.elem)) {
+        Diag *d = error_at("E0320", x->list.at[0]->span, "an index must be an integer, this is %s", type_text(index->type));
+        diag_here(d, "%s", "");
+        diag_hint(d, "convert it: `i32(..)`");
+        return value_poison();
+    }
+    if (index->type.shape.rank + n->type.shape.rank - 1 > MAX_RANK) return too_many(x, v), value_poison();
+    Node *rows = n_gather(low->g, n, index);
+    if (x->list.n == 1) return value_node(rows, x->span);
+    return lower_slices(e, rows, v, &x->list, index->type.shape.rank, x->span);
+}
+
+Value lower_index(Env *e, Value base, const Expr *x)
+{
+    if (base.kind == V_TUPLE || base.kind == V_INSTANCE || base.kind == V_SET) {
+        Diag *d = error_at("E0204", x->span, "%s cannot be indexed", value_text(&base));
+        diag_here(d, "%s", "");
+        return value_poison();
+    }
+    Node *n = value_to_node(&base, ELEM_REAL);
+    if (!n) return value_poison();
+    if (n->type.shape.rank == 0 && axes_behind(&x->list, 0) > 0) return too_many(x, &base), value_poison();
+    const Expr *first = x->list.at[0];
+    if (first->kind <= EX_SELECT) {
+        Value index = lower_expr(e, first);
+        if (index.kind == V_POISON) return index;
+        if (index.kind == V_TABLE) {
+            Node *t = value_to_node(&index, ELEM_I32);
+            return t ? lower_gather(e, n, &base, t, x) : value_poison();
+        }
+        if (index.kind == V_NODE) return lower_gather(e, n, &base, index.node, x);
+    }
+    return lower_slices(e, n, &base, &x->list, 0, x->span);
+}
+
+/* ---- array literals ---- */
+
+static bool parts_of(const Value *v, const Shape **s, const double **at)
+{
+    static const Shape scalar;
+    *s = v->kind == V_TABLE ? &v->shape : &scalar;
+    *at = v->kind == V_TABLE ? v->table : &v->num;
+    return v->kind == V_TABLE || (v->kind == V_NUMBER && !isnan(v->num));
+}
+
+static bool ragged(const Value *v, const Value *first)
+{
+    Diag *d = error_at("E0302", v->span, "the elements of an array must have one shape");
+    diag_here(d, "%s", value_text(v));
+    diag_label(d, first->span, "%s", value_text(first));
+    return false;
+}
+
+/* Only plain numbers: a constant table. */
+static Value literal_table(const ValueList *parts, Span at)
+{
+    const Shape *s, *s0;
+    const double *from;
+    parts_of(&parts->at[0], &s0, &from);
+    long n = 1;
+    size_is_const(shape_count(s0), &n);
+    double *all = NEW_N(double, n * parts->n + 1);
+    for (int i = 0; i < parts->n; i++) {
+        parts_of(&parts->at[i], &s, &from);
+        if (!shape_equal(s, s0)) return ragged(&parts->at[i], &parts->at[0]), value_poison();
+        memcpy(all + n * i, from, sizeof(double) * (size_t)n);
+    }
+    Value v = {.kind = V_TABLE, .span = at, .table = all, .shape = {.rank = s0->rank + 1}};
+    v.shape.size[0] = size_const(parts->n);
+    for (int i = 0; i < s0->rank; i++) v.shape.size[i + 1] = s0->size[i];
+    return v;
+}
+
+static Node *with_leading_one(Node *n)
+{
+    Shape s = {.rank = n->type.shape.rank + 1};
+    s.size[0] = size_const(1);
+    for (int i = 0; i < n->type.shape.rank; i++) s.size[i + 1] = n->type.shape.size[i];
+    return n_reshape(low->g, n, &s);
+}
+
+static Value literal_nodes(const ValueList *parts, Span at)
+{
+    Elem e = ELEM_REAL;
+    for (int i = 0; i < parts->n; i++)
+        if (parts->at[i].kind == V_NODE) e = parts->at[i].node->type.elem;
+    Node **nodes = NEW_N(Node *, parts->n);
+    for (int i = 0; i < parts->n; i++) {
+        Node *n = value_to_node(&parts->at[i], e);
+        if (!n) return value_poison();
+        if (n->type.elem != e || n->type.shape.rank == MAX_RANK || (i && !shape_equal(&n->type.shape, &parts->at[0].node->type.shape) && parts->at[0].kind == V_NODE))
+            return ragged(&parts->at[i], &parts->at[0]), value_poison();
+        nodes[i] = with_leading_one(n);
+        if (!shape_equal(&nodes[i]->type.shape, &nodes[0]->type.shape)) return ragged(&parts->at[i], &parts->at[0]), value_poison();
+    }
+    return value_node(n_concat(low->g, 0, parts->n, nodes), at);
+}
+
+Value lower_array(Env *e, const Expr *x)
+{
+    ValueList parts = {0};
+    bool plain = true;
+    for (int i = 0; i < x->list.n; i++) {
+        Value v = lower_expr(e, x->list.at[i]);
+        if (v.kind == V_POISON) return v;
+        const Shape *s;
+        const double *at;
+        plain &= parts_of(&v, &s, &at);
+        if (v.kind == V_TABLE && v.shape.rank == MAX_RANK) return too_many(x, &v), value_poison();
+        vec_push(&parts, v);
+    }
+    return plain ? literal_table(&parts, x->span) : literal_nodes(&parts, x->span);
+}

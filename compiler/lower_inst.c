@@ -1,0 +1,104 @@
+/* lower_inst.c - instances of layers: who owns which weights, and under which path.
+ * An instance is found again by its name or by the place in the text where it is written, so that
+ * every application of a layer uses the same weights; the first use fixes the sizes. */
+#include "lower.h"
+
+#include <string.h>
+
+const char *join_path(const char *a, const char *b) { return intern_str(*a ? format("%s.%s", a, b) : b); }
+
+Slot *find_slot(const Inst *inst, const char *name)
+{
+    const char *path = join_path(inst->path, name);
+    for (int i = 0; i < inst->slots.n; i++)
+        if (inst->slots.at[i]->path == path) return inst->slots.at[i];
+    return NULL;
+}
+
+Inst *inst_child(Inst *parent, const char *name, const Expr *site, Value layer)
+{
+    for (int i = 0; i < parent->children.n; i++) {
+        Child *c = &parent->children.at[i];
+        if (site ? c->site == site : c->name == name) return c->inst;
+    }
+    Inst *inst = NEW(Inst);
+    inst->path = join_path(parent->path, name);
+    inst->layer = layer;
+    inst->in_entry = parent->in_entry;
+    Child c = {name, site, inst};
+    vec_push(&parent->children, c);
+    return inst;
+}
+
+Inst *entry_inst(const Decl *entry)
+{
+    Inst *i = inst_child(low->file, entry->name.s, NULL, value_poison());
+    i->in_entry = true;
+    return i;
+}
+
+static Value no_memory(const Value *layer, Span at)
+{
+    Diag *d = error_at("E0502", at, "`%s` has weights, and a `fn` has no memory", layer->decl->name.s);
+    diag_here(d, "%s", "");
+    diag_hint(d, "make this a `layer`, or use the layer in an entry");
+    return value_poison();
+}
+
+Value instance_new(Env *e, Value layer, const char *name, const Expr *site, Span at)
+{
+    if (!e->inst) return no_memory(&layer, at);
+    return (Value){.kind = V_INSTANCE, .span = at, .inst = inst_child(e->inst, name, site, layer)};
+}
+
+static const char *ordinal_name(Inst *in, const char *layer)
+{
+    for (int i = 0; i < in->ordinals.n; i++)
+        if (in->ordinals.at[i].name == layer) return intern_str(format("%s%d", layer, ++in->ordinals.at[i].count));
+    Ordinal o = {layer, 1};
+    vec_push(&in->ordinals, o);
+    return intern_str(format("%s1", layer));
+}
+
+/* h = Dense[8](x) is named h; inside a longer expression Dense1, Dense2, .. */
+Value inline_instance(Env *e, Value layer, const Expr *site, Span at)
+{
+    if (!e->inst) return no_memory(&layer, at);
+    for (int i = 0; i < e->inst->children.n; i++)
+        if (e->inst->children.at[i].site == site) return (Value){.kind = V_INSTANCE, .span = at, .inst = e->inst->children.at[i].inst};
+    const char *name = low->eq_name ? low->eq_name : ordinal_name(e->inst, layer.decl->name.s);
+    return (Value){.kind = V_INSTANCE, .span = at, .inst = inst_child(e->inst, name, site, layer)};
+}
+
+static bool same_arguments(const ValueList *a, const ArgumentList *b)
+{
+    if (a->n != b->n) return false;
+    for (int i = 0; i < a->n; i++)
+        if (b->at[i].name || !value_equal(&a->at[i], b->at[i].value)) return false;
+    return true;
+}
+
+/* The same instance applied to the same values is the same value, draws and updates included. */
+Value instance_apply(Inst *inst, ArgumentList *args, Span whole)
+{
+    if (inst->layer.kind != V_FUNCTION) {
+        Diag *d = error_at("E0204", whole, "`%s` cannot be called", inst->path);
+        diag_here(d, "%s", "");
+        return value_poison();
+    }
+    for (int i = 0; i < low->memos.n; i++)
+        if (low->memos.at[i].inst == inst && same_arguments(&low->memos.at[i].args, args)) return low->memos.at[i].result;
+    Env *outer;
+    Value values[MAX_ARGS];
+    inst->applications++;
+    if (!open_call(&inst->layer, args, inst, whole, &outer, values)) return value_poison();
+    Value v = call_body(&inst->layer, outer, values, whole);
+    Memo m = {.inst = inst, .result = v};
+    bool named = false;
+    for (int i = 0; i < args->n; i++) {
+        vec_push(&m.args, *args->at[i].value);
+        named |= args->at[i].name != NULL;
+    }
+    if (v.kind != V_POISON && !named) vec_push(&low->memos, m);
+    return v;
+}

@@ -1,0 +1,328 @@
+/* lower_stmt.c - statements: every line is an equation.
+ * In: a body and its scope. Out: the value of `return`; params and states become slots of the
+ * instance whose body this is, updates are recorded for the entry. */
+#include "lower.h"
+
+#include <string.h>
+
+/* ---- memory ---- */
+
+static bool shape_is_constant(const Shape *s)
+{
+    for (int i = 0; i < s->rank; i++)
+        if (!size_is_const(s->size[i], NULL)) return false;
+    return true;
+}
+
+static bool disagrees(const Slot *slot, Type t, Span at)
+{
+    Diag *d = error_at("E0305", at, "`%s` is %s here and was %s in its first use", slot->path, type_text(t), type_text(slot->type));
+    diag_here(d, "%s", "");
+    diag_hint(d, "the sizes of the weights are fixed by the first use; make a second instance for other sizes");
+    return false;
+}
+
+static bool depends_on_dim(const Stmt *s, Type t)
+{
+    Diag *d = error_at("E0306", s->type->span, "memory has a constant size, `%s` would be %s", s->names.at[0].s, type_text(t));
+    diag_here(d, "%s", "");
+    diag_hint(d, "only sizes that are known at compile time can stand here, no `dim`");
+    return false;
+}
+
+/* The first value is lowered into the graph of the initialisers. */
+static void initialise(Env *e, const Stmt *s, Slot *slot)
+{
+    Graph *g = low->g;
+    bool in_init = low->in_init;
+    low->g = low->p->init->g;
+    low->in_init = true;
+    Value v = lower_expr(e, s->value);
+    if (v.kind == V_DISTRIBUTION && !s->is_draw) {
+        Diag *d = error_at("E0204", s->value->span, "a distribution is drawn from with `~`, not `=`");
+        diag_here(d, "%s", "");
+        v = value_poison();
+    } else if (s->is_draw) {
+        v = lower_draw(e, v, slot->type, s->value->span, slot->path);
+    }
+    Node *n = v.kind == V_POISON ? NULL : value_to_type(&v, slot->type);
+    if (!n && v.kind != V_POISON) {
+        Diag *d = error_at("E0303", s->value->span, "the first value of `%s` must be %s, this is %s", s->names.at[0].s, type_text(slot->type), value_text(&v));
+        diag_here(d, "%s", "");
+    }
+    if (n) {
+        Update u = {slot, n, s->span};
+        vec_push(&low->p->init->updates, u);
+    }
+    low->g = g;
+    low->in_init = in_init;
+}
+
+static void warn_private(const Slot *slot, const Inst *inst, Span at)
+{
+    if (!inst->in_entry || slot->is_state) return;
+    Diag *d = warning_at("W0104", at, "the weights `%s` belong to one entry, no other entry can use them", slot->path);
+    diag_here(d, "%s", "");
+    diag_hint(d, "make the instance at file level: `net = %s..;`", inst->layer.kind == V_FUNCTION ? inst->layer.decl->name.s : "Layer");
+}
+
+/* While the first value is lowered, fan_in() and fan_out() speak of this tensor. */
+Slot *declare_slot(Env *e, const Stmt *s)
+{
+    Type t;
+    if (!e->inst) {
+        Diag *d = error_at("E0502", s->span, "a `fn` has no memory");
+        diag_here(d, "%s", "");
+        diag_hint(d, "make this a `layer`");
+        return NULL;
+    }
+    if (!lower_type(e, s->type, &t)) return NULL;
+    Slot *slot = find_slot(e->inst, s->names.at[0].s);
+    if (slot) return shape_equal(&slot->type.shape, &t.shape) || disagrees(slot, t, s->type->span) ? slot : NULL;
+    if (!shape_is_constant(&t.shape)) return depends_on_dim(s, t), NULL;
+    if (s->kind == ST_PARAM && !elem_is_real(t.elem)) {
+        Diag *d = error_at("E0320", s->type->span, "a `param` is trained, so it is real, not %s", elem_text(t.elem));
+        diag_here(d, "%s", "");
+        diag_hint(d, "use `state` for other numbers");
+        return NULL;
+    }
+    SlotList *all = s->kind == ST_PARAM ? &low->p->params : &low->p->states;
+    slot = NEW(Slot);
+    *slot = (Slot){.path = join_path(e->inst->path, s->names.at[0].s), .is_state = s->kind == ST_STATE, .type = t,
+                   .span = s->span, .doc = s->doc, .id = all->n};
+    vec_push(all, slot);
+    vec_push(&e->inst->slots, slot);
+    warn_private(slot, e->inst, s->span);
+    low->drawn = &slot->type.shape;
+    initialise(e, s, slot);
+    low->drawn = NULL;
+    return slot;
+}
+
+/* ---- updates ---- */
+
+void record_update(Slot *slot, Node *value, Span at)
+{
+    Entry *e = low->entry;
+    for (int i = 0; i < e->updates.n; i++) {
+        if (e->updates.at[i].slot != slot) continue;
+        e->updates.at[i].value = value;
+        e->updates.at[i].span = at;
+        return;
+    }
+    Update u = {slot, value, at};
+    vec_push(&e->updates, u);
+}
+
+static Node *pending(const Slot *slot)
+{
+    for (int i = 0; low->entry && i < low->entry->updates.n; i++)
+        if (low->entry->updates.at[i].slot == slot) return low->entry->updates.at[i].value;
+    return NULL;
+}
+
+static Slot *slot_of_node(const Node *n)
+{
+    SlotList *all = n->op == OP_PARAM ? &low->p->params : n->op == OP_STATE ? &low->p->states : NULL;
+    for (int i = 0; all && i < all->n; i++)
+        if (all->at[i] == n->attr.ref) return all->at[i];
+    return NULL;
+}
+
+static void updated_twice(const Slot *slot, Span at)
+{
+    Diag *d = error_at("E0503", at, "`%s` is updated twice", slot->path);
+    diag_here(d, "%s", "");
+    diag_hint(d, "an update takes effect after the entry returns; write one `update` with the whole change");
+}
+
+static void update_slot(Env *e, const Stmt *s, Slot *slot, const Value *v)
+{
+    Node *n = v->kind == V_POISON ? NULL : value_to_type(v, slot->type);
+    if (!n) {
+        if (v->kind == V_POISON) return;
+        Diag *d = error_at("E0303", s->value->span, "`%s` is %s, the new value is %s", slot->path, type_text(slot->type), value_text(v));
+        diag_here(d, "%s", value_text(v));
+        return;
+    }
+    bool in_entry = e->decl && e->decl->kind == DECL_ENTRY;
+    if (!in_entry && !low->training) return;
+    if (in_entry && pending(slot)) updated_twice(slot, s->span);
+    else record_update(slot, n, s->span);
+}
+
+static void update_set(Env *e, const Stmt *s, const Value *target, const Value *v)
+{
+    (void)e;
+    if (v->kind == V_POISON) return;
+    if (v->kind != V_SET || v->set.n != target->set.n) {
+        if (!low->final_round) return;
+        Diag *d = error_at("E0303", s->value->span, "a set of %d parameters is updated with %s", target->set.n, value_text(v));
+        diag_here(d, "%s", "");
+        return;
+    }
+    for (int i = 0; i < target->set.n; i++) {
+        Slot *slot = target->set.at[i].slot;
+        if (!shape_equal(&v->set.at[i].node->type.shape, &slot->type.shape)) {
+            Diag *d = error_at("E0303", s->value->span, "`%s` is %s, the new value is %s", slot->path, type_text(slot->type), type_text(v->set.at[i].node->type));
+            diag_here(d, "%s", "");
+            return;
+        }
+        if (pending(slot)) updated_twice(slot, s->span);
+        else record_update(slot, v->set.at[i].node, s->span);
+    }
+}
+
+static void lower_update(Env *e, const Stmt *s)
+{
+    if (!low->entry) {
+        Diag *d = error_at("E0503", s->span, "nothing can be updated here");
+        diag_here(d, "%s", "");
+        return;
+    }
+    Slot *own = s->target->kind == EX_NAME && e->inst && e->decl->kind == DECL_LAYER ? find_slot(e->inst, s->target->name) : NULL;
+    Value target = own ? value_node(n_slot(low->g, own), s->target->span) : lower_expr(e, s->target);
+    Value v = lower_expr(e, s->value);
+    if (target.kind == V_POISON) return;
+    if (target.kind == V_INSTANCE) target = params_value(e, target.inst, s->target->span);
+    Slot *slot = target.kind == V_NODE ? slot_of_node(target.node) : NULL;
+    if (target.kind == V_SET && target.is_params) update_set(e, s, &target, &v);
+    else if (slot) update_slot(e, s, slot, &v);
+    if (slot || target.is_params) return;
+    Diag *d = error_at("E0503", s->target->span, "only a `param`, a `state` or `params` can be updated, this is %s", value_text(&target));
+    diag_here(d, "%s", "");
+}
+
+/* ---- equations ---- */
+
+static void define(Env *e, Name name, Value v)
+{
+    for (int i = 0; i < e->locals.n; i++) {
+        if (e->locals.at[i].name != name.s) continue;
+        Diag *d = error_at("E0202", name.span, "`%s` is defined twice", name.s);
+        diag_here(d, "%s", "");
+        return;
+    }
+    v = mark_target(e, name.s, v);
+    name_value(&v, name.s);
+    env_set(e, name.s, v, name.span);
+}
+
+static Value ascribe(Env *e, const Stmt *s, Value v)
+{
+    Type t;
+    if (!s->type || v.kind == V_POISON) return v;
+    if (!s->is_draw) return check_result(e, s->type, &v, s->span) ? v : value_poison();
+    return lower_type(e, s->type, &t) ? v : value_poison();
+}
+
+void lower_def(Env *e, const Stmt *s)
+{
+    low->eq_name = s->is_draw ? NULL : s->names.at[0].s;
+    Value v = lower_expr(e, s->value);
+    low->eq_name = NULL;
+    if (s->is_draw) {
+        Type t = {.elem = ELEM_REAL};
+        if (e->decl && e->decl->kind == DECL_FN) {
+            Diag *d = error_at("E0502", s->span, "a `fn` is pure and draws nothing");
+            diag_here(d, "%s", "");
+            diag_hint(d, "make this a `layer`");
+            v = value_poison();
+        } else if (s->type && !lower_type(e, s->type, &t)) v = value_poison();
+        else v = lower_draw(e, v, t, s->value->span, s->names.at[0].s);
+    } else v = ascribe(e, s, v);
+    if (v.kind == V_FUNCTION && v.decl->kind == DECL_LAYER) v = instance_new(e, v, s->names.at[0].s, s->value, s->span);
+    define(e, s->names.at[0], v);
+}
+
+static void lower_tuple_def(Env *e, const Stmt *s)
+{
+    Value v = lower_expr(e, s->value);
+    bool fits = v.kind == V_TUPLE && v.parts.n == s->names.n;
+    if (!fits && v.kind != V_POISON) {
+        Diag *d = error_at("E0205", s->value->span, "%d names for %s", s->names.n, value_text(&v));
+        diag_here(d, "%s", "");
+    }
+    for (int i = 0; i < s->names.n; i++) define(e, s->names.at[i], fits ? v.parts.at[i] : value_poison());
+}
+
+static void lower_memory(Env *e, const Stmt *s)
+{
+    Slot *slot = declare_slot(e, s);
+    if (!slot) {
+        define(e, s->names.at[0], value_poison());
+        return;
+    }
+    /* a second application of the instance in this entry goes on from what the first one left */
+    Node *n = slot->is_state && low->training ? pending(slot) : NULL;
+    env_set(e, s->names.at[0].s, value_node(n ? n : n_slot(low->g, slot), s->span), s->names.at[0].span);
+}
+
+static void lower_require(Env *e, const Stmt *s)
+{
+    Value v = lower_expr(e, s->value);
+    if (v.kind == V_POISON || (v.kind == V_NUMBER && v.is_bool && v.num != 0)) return;
+    bool known = v.kind == V_NUMBER && v.is_bool;
+    Diag *d = error_at(known ? "E0312" : "E0306", s->value->span, known ? "%s" : "this is not known at compile time: %s", s->text);
+    diag_here(d, "%s", known ? "this does not hold" : "");
+}
+
+static Value lower_return(Env *e, const Stmt *s)
+{
+    if (s->list.n == 1) return lower_expr(e, s->list.at[0]);
+    ValueList parts = {0};
+    for (int i = 0; i < s->list.n; i++) vec_push(&parts, lower_expr(e, s->list.at[i]));
+    return value_tuple(&parts, s->span);
+}
+
+static void not_available(const Stmt *s, const char *what)
+{
+    Diag *d = error_at("E0208", s->span, "%s is not available yet", what);
+    diag_here(d, "%s", "");
+}
+
+static void lower_stmt(Env *e, const Stmt *s)
+{
+    low->g->span = s->span;
+    switch (s->kind) {
+    case ST_DEF: lower_def(e, s); return;
+    case ST_TUPLE: lower_tuple_def(e, s); return;
+    case ST_PARAM:
+    case ST_STATE: lower_memory(e, s); return;
+    case ST_UPDATE: lower_update(e, s); return;
+    case ST_REQUIRE: lower_require(e, s); return;
+    case ST_INDEXED:
+        not_available(s, "index notation");
+        env_set(e, s->names.at[0].s, value_poison(), s->span);
+        return;
+    case ST_SCAN:
+        not_available(s, "`scan`");
+        for (int i = 0; i < s->inits.n; i++) env_set(e, s->inits.at[i].name.s, value_poison(), s->span);
+        for (int i = 0; i < s->body.n; i++)
+            if (s->body.at[i]->kind == ST_EMIT) env_set(e, s->body.at[i]->names.at[0].s, value_poison(), s->span);
+        return;
+    case ST_NEXT:
+    case ST_EMIT: not_available(s, "`next` or `emit` outside a `scan`"); return;
+    default: not_available(s, "this statement"); return;
+    }
+}
+
+Value lower_body(Env *e, const StmtList *body, Span at)
+{
+    for (int i = 0; i < body->n; i++) {
+        if (body->at[i]->kind == ST_RETURN) {
+            Value v = lower_return(e, body->at[i]);
+            if (i + 1 < body->n) {
+                Diag *d = error_at("E0207", body->at[i + 1]->span, "nothing can stand behind `return`");
+                diag_here(d, "%s", "");
+            }
+            return v;
+        }
+        lower_stmt(e, body->at[i]);
+    }
+    if (e->decl && e->decl->kind == DECL_ENTRY && !e->decl->type) return (Value){.kind = V_TUPLE, .span = at};
+    Diag *d = error_at("E0207", e->decl ? e->decl->name.span : at, "`%s` returns nothing", e->decl ? e->decl->name.s : "this");
+    diag_here(d, "%s", "");
+    diag_hint(d, "end the body with `return ..;`");
+    return value_poison();
+}
