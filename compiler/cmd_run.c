@@ -111,7 +111,7 @@ int cmd_run(void)
             text_add(&all, "\n  %s", signature(p->entries.at[i]));
         return usage_error("run", "which entry?%s", all.n ? all.s : " The file has none");
     }
-    Entry *e = find_entry(p, "run", settings.args.at[1]);
+    Entry *e = entry_named(p, "run", settings.args.at[1]);
     if (!e) return EXIT_USAGE;
     Tensor **args = NEW_N(Tensor *, e->inputs.n + 1);
     if (!read_inputs(e, args)) return EXIT_USAGE;

@@ -44,17 +44,23 @@ typedef struct Command {
 } Command;
 extern const Command commands[];                       /* ends with a row without a name */
 
-/* A step of the pipeline behind `lower`, applied to every entry; `nnc show --after=NAME` stops
- * there. */
-typedef struct Pass { const char *name; void (*run)(Entry *e); const char *help; } Pass;
+/* A step of the pipeline, as `nnc show --after=NAME` knows it. Passes over the graph work on an
+ * entry; `start` makes loops of it, and the passes behind work on those. */
+typedef struct Pass {
+    const char *name;
+    void (*graph)(Entry *e);
+    struct Code *(*start)(Program *p, Entry *e);
+    void (*loops)(struct Code *c);
+    const char *help;
+} Pass;
 extern const Pass passes[];                            /* ends with a row without a name */
 
 /* Reads, checks and lowers settings.args.at[0], prints reports. NULL: *code is the exit code. */
 Program *load_program(int *code);
-/* Applies the passes up to and including `last` (NULL: all) to every entry. */
+/* Applies the graph passes up to and including `last` (NULL: all) to every entry. */
 void run_passes(Program *p, const char *last);
 /* The entry of that name; NULL, reported: there is none. */
-Entry *find_entry(Program *p, const char *command, const char *name);
+Entry *entry_named(Program *p, const char *command, const char *name);
 
 int cmd_compile(void);
 int cmd_check(void);

@@ -2,6 +2,7 @@
  * command: 0 ok, 1 an error in the program, 2 wrong usage, 3 a failed test, 4 input or output,
  * 70 a fault of the compiler itself. */
 #include "command.h"
+#include "kernel.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -13,9 +14,13 @@
 
 /* Gradients are built by `lower`, where `grad` stands in the text. */
 const Pass passes[] = {
-    {"lower", NULL, "names and shapes resolved, functions and layers written out, gradients built"},
-    {"simplify", simplify_entry, "the same values by less work: p - t from softmax and logarithm"},
-    {NULL, NULL, NULL},
+    {"parse", NULL, NULL, NULL, "the text as it was understood, in standard form"},
+    {"lower", NULL, NULL, NULL, "functions and layers written out, shapes known, gradients built"},
+    {"simplify", simplify_entry, NULL, NULL, "the same values by less work"},
+    {"fuse", NULL, fuse, NULL, "equations that share their loops gathered in kernels"},
+    {"schedule", NULL, NULL, schedule, "kernels in the order that needs the least memory"},
+    {"plan", NULL, NULL, plan, "a place in the work area for every array"},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 Program *load_program(int *code)
@@ -36,7 +41,7 @@ Program *load_program(int *code)
 
 static void run_pass(const Pass *pass, Entry *e)
 {
-    if (pass->run) pass->run(e);
+    if (pass->graph) pass->graph(e);
     graph_verify(e->g, pass->name);
 }
 
@@ -49,7 +54,7 @@ void run_passes(Program *p, const char *last)
     }
 }
 
-Entry *find_entry(Program *p, const char *command, const char *name)
+Entry *entry_named(Program *p, const char *command, const char *name)
 {
     VEC(const char *) known = {0};
     for (int i = 0; i < p->entries.n; i++) {
