@@ -1,0 +1,448 @@
+/* fuse.c - which values are computed once and kept, and which are written out inside their users.
+ * In: the simplified graph of an entry. Out: its definitions, ready to be grouped into kernels
+ * (group.c). A value is a definition when it leaves the entry, when it is accumulated, when the
+ * runtime needs it as an array, or when several definitions use it and it costs more than reading
+ * it back. Matrix products take the bias and the activation behind them along. */
+#include "fuse.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEEP_COST = 2, HEAVY = 10, MEDIUM = 4, MANY = -1 };
+
+/* ---- costs ---- */
+
+static int op_cost(const Node *n)
+{
+    switch (n->op) {
+    case OP_EXP: case OP_LOG: case OP_SIN: case OP_COS: case OP_TANH: case OP_SIGMOID: case OP_ERF: case OP_POW:
+        return HEAVY;
+    case OP_DIV: case OP_SQRT: case OP_RSQRT: case OP_MOD: return MEDIUM;
+    case OP_MATMUL: return 2 * (int)unrolled_terms(n);
+    case OP_GATHER: return 1;
+    default: return op_info[n->op].class == CLASS_MAP && see_through((Node *)n) == n;
+    }
+}
+
+/* Is the value always a definition? */
+static bool stands_alone(const Node *n)
+{
+    switch (n->op) {
+    case OP_MATMUL: return !unrolled_terms(n);
+    case OP_DRAW: case OP_CONCAT: case OP_PAD: case OP_SCATTER: return true;
+    default: return op_info[n->op].class == CLASS_FOLD;
+    }
+}
+
+static bool is_free(const Node *n)
+{
+    return op_info[n->op].class == CLASS_LEAF && n->op != OP_DRAW;
+}
+
+static void count_users(Choice *c)
+{
+    for (int i = c->g->nodes.n - 1; i >= 0; i--) {
+        Node *n = c->g->nodes.at[i];
+        if (!c->live[i] || see_through(n) != n) continue;
+        for (int k = 0; k < n->n_in; k++) {
+            Node *in = see_through(n->in[k]);
+            c->live[in->id] = true;
+            c->users[in->id]++;
+        }
+    }
+}
+
+/* Costs of writing a node out, where operands that will surely be kept cost nothing. */
+static void estimate_costs(Choice *c)
+{
+    for (int i = 0; i < c->g->nodes.n; i++) {
+        Node *n = c->g->nodes.at[i];
+        if (!c->live[i] || is_free(n)) continue;
+        int cost = op_cost(n);
+        for (int k = 0; k < n->n_in; k++) {
+            Node *in = see_through(n->in[k]);
+            if (!c->likely[in->id]) cost += c->cost[in->id];
+        }
+        c->cost[i] = cost > 1000 ? 1000 : cost;
+        c->likely[i] = stands_alone(n) || c->force[i] || (c->users[i] > 1 && cost > KEEP_COST);
+    }
+}
+
+/* ---- what must be in memory ---- */
+
+static void force(Choice *c, Node *n)
+{
+    n = see_through(n);
+    if (!is_leaf_memory(n)) c->force[n->id] = true;
+}
+
+/* The factor by which axis `axis` of n moves in memory, and the node that is in memory. */
+static Node *stride_of(Node *n, int axis, SizeRef *stride)
+{
+    Var v[MAX_RANK], *vars[MAX_RANK];
+    Index ix, base;
+    for (int i = 0; i < n->type.shape.rank; i++) {
+        v[i] = (Var){"i", n->type.shape.size[i], 1};
+        vars[i] = &v[i];
+    }
+    ix = index_of_vars(n->type.shape.rank, vars);
+    Node *b = view_base(n, &ix, &base);
+    Affine flat = index_flat(&base, &b->type.shape);
+    *stride = affine_factor(&flat, vars[axis]);
+    bool opaque = false;
+    for (int i = 0; i < flat.n; i++) {
+        bool own = false;
+        for (int k = 0; k < n->type.shape.rank; k++) own |= flat.var[i] == vars[k];
+        opaque |= !own;
+    }
+    return opaque || (is_free(b) && !is_leaf_memory(b)) ? NULL : b;
+}
+
+/* Can the runtime's product read n in place: rows or columns one after another? */
+static Node *matrix_base(Node *n)
+{
+    int r = n->type.shape.rank;
+    SizeRef down, across;
+    Node *b = stride_of(n, r - 2, &down);
+    if (!b || !stride_of(n, r - 1, &across)) return NULL;
+    bool row = size_is(n->type.shape.size[r - 2], 1), column = size_is(n->type.shape.size[r - 1], 1);
+    bool plain = (size_is(across, 1) || column) && (row || !size_is(down, 0));
+    bool turned = (size_is(down, 1) || row) && (column || !size_is(across, 0));
+    return plain || turned ? b : NULL;
+}
+
+static void force_matrix(Choice *c, Node *n)
+{
+    Node *b = matrix_base(see_through(n));
+    force(c, b ? b : n);
+}
+
+/* A row that lies in memory element after element, once its base is kept. */
+static Node *row_base(Node *n)
+{
+    SizeRef stride;
+    if (!n->type.shape.rank) return NULL;
+    Node *b = stride_of(n, n->type.shape.rank - 1, &stride);
+    return b && size_is(stride, 1) ? b : NULL;
+}
+
+static bool row_is_kept(const Choice *c, Node *n, Node **base)
+{
+    *base = row_base(n);
+    return *base && (is_leaf_memory(*base) || c->likely[(*base)->id] || c->force[(*base)->id]);
+}
+
+/* The value that is repeated along the last axis, when n is one. */
+static bool is_same_in_row(const Node *n)
+{
+    return n->op == OP_BROADCAST && n->attr.axes >> (n->type.shape.rank - 1) & 1;
+}
+
+/* Sums and extremes over long rows are the runtime's: it reads whole rows from memory. */
+static void force_fold(Choice *c, Node *n)
+{
+    Node *x = see_through(n->in[0]), *a, *b;
+    if (!fold_is_in_row(n)) {
+        if (c->cost[x->id] >= HEAVY) force(c, x);
+        return;
+    }
+    if (n->op == OP_SUM && x->op == OP_MUL) {
+        Node *p = see_through(x->in[0]), *q = see_through(x->in[1]);
+        if (p == q && p->op == OP_SUB && is_same_in_row(see_through(p->in[1])) &&
+            row_is_kept(c, see_through(p->in[0]), &a) && !c->likely[p->id]) {
+            force(c, a);
+            return;
+        }
+        if (row_is_kept(c, p, &a) && row_is_kept(c, q, &b)) {
+            force(c, a);
+            force(c, b);
+            return;
+        }
+    }
+    a = row_base(x);
+    force(c, a ? a : x);
+}
+
+static void force_operands(Choice *c, Node *n)
+{
+    if (c->head[n->id]) {
+        const Def *d = c->head[n->id];
+        for (int i = 0; i < d->products.n; i++) {
+            force_matrix(c, d->products.at[i].a);
+            force_matrix(c, d->products.at[i].b);
+        }
+        if (d->bias) force(c, row_base(d->bias));
+        return;
+    }
+    if (op_info[n->op].class == CLASS_FOLD) force_fold(c, n);
+    if (n->op == OP_BROADCAST || n->op == OP_MATMUL)
+        for (int k = 0; k < n->n_in; k++) {
+            Node *in = see_through(n->in[k]);
+            int limit = n->op == OP_MATMUL ? 1 : MEDIUM;
+            if (in->type.shape.rank && c->cost[in->id] >= limit) {
+                Node *b = row_base(in);
+                force(c, b ? b : in);
+            }
+        }
+    if (n->op == OP_GATHER && c->cost[see_through(n->in[0])->id] > KEEP_COST) force(c, n->in[0]);
+}
+
+/* ---- matrix products with what follows ---- */
+
+static bool only_user(const Choice *c, const Node *n) { return c->users[n->id] == 1 && !c->root[n->id]; }
+
+/* A vector along the last axis that is added to every row. */
+static bool is_bias(const Node *n)
+{
+    SizeRef s;
+    Node *b = (Node *)n;
+    if (n->op != OP_BROADCAST || is_same_in_row(n)) return false;
+    for (int i = 0; i + 1 < n->type.shape.rank; i++)
+        if (!(n->attr.axes >> i & 1)) return false;
+    return stride_of(b, n->type.shape.rank - 1, &s) && size_is(s, 1);
+}
+
+/* Takes n apart as a sum of products that only it uses, and at most one bias. */
+static bool collect_sum(const Choice *c, Node *n, Def *d, bool top)
+{
+    n = see_through(n);
+    if (n->op == OP_MATMUL && !is_small_product(n) && (top || only_user(c, n))) {
+        Product p = {see_through(n->in[0]), see_through(n->in[1])};
+        vec_push(&d->products, p);
+        return true;
+    }
+    if (n->op == OP_ADD && (top || only_user(c, n)))
+        return collect_sum(c, n->in[0], d, false) && collect_sum(c, n->in[1], d, false);
+    if (!d->bias && is_bias(n)) {
+        d->bias = n;
+        return true;
+    }
+    return false;
+}
+
+static void absorb_sum(Choice *c, Node *n, Def *d)
+{
+    n = see_through(n);
+    if (n != d->node) c->absorbed[n->id] = true;
+    if (n->op == OP_ADD)
+        for (int k = 0; k < 2; k++)
+            if (see_through(n->in[k]) != d->bias) absorb_sum(c, n->in[k], d);
+}
+
+/* relu is the larger of its operand and 0 */
+static Op activation(const Node *n, Node **of)
+{
+    double zero;
+    *of = n->n_in ? see_through(n->in[0]) : NULL;
+    if (n->op == OP_TANH || n->op == OP_SIGMOID) return n->op;
+    if (n->op != OP_MAX) return OP_COUNT;
+    for (int k = 0; k < 2; k++)
+        if (node_is_const(n->in[k], &zero) && zero == 0) {
+            *of = see_through(n->in[1 - k]);
+            return OP_MAX;
+        }
+    return OP_COUNT;
+}
+
+static void match_product(Choice *c, Node *n)
+{
+    Def d = {.node = n, .kind = DEF_GEMM, .act = OP_COUNT};
+    Node *sum = n, *of;
+    Op act = activation(n, &of);
+    if (act != OP_COUNT && of && only_user(c, of)) {
+        d.act = act;
+        sum = of;
+    }
+    if (sum->op != OP_ADD && sum->op != OP_MATMUL) return;
+    if (!collect_sum(c, sum, &d, true) || d.products.n == 0) return;
+    c->head[n->id] = NEW(Def);
+    *c->head[n->id] = d;
+    absorb_sum(c, sum, &d);
+    if (sum != n) c->absorbed[sum->id] = true;
+}
+
+/* From the last node on, so that the longest chain is found first. */
+static void match_products(Choice *c)
+{
+    for (int i = c->g->nodes.n - 1; i >= 0; i--) {
+        Node *n = c->g->nodes.at[i];
+        if (c->live[i] && c->users[i] + c->root[i] && !c->absorbed[i]) match_product(c, n);
+    }
+}
+
+/* ---- the choice ---- */
+
+static void add_owner(Choice *c, Node *n, int owner)
+{
+    int *o = &c->owner[n->id];
+    if (*o == 0) *o = owner;
+    else if (*o != owner) *o = MANY;
+}
+
+static void give_owner(Choice *c, Node *n, int owner)
+{
+    const Def *head = c->head[n->id];
+    for (int k = 0; !head && k < n->n_in; k++) add_owner(c, see_through(n->in[k]), owner);
+    for (int k = 0; head && k < head->products.n; k++) {
+        add_owner(c, see_through(head->products.at[k].a), owner);
+        add_owner(c, see_through(head->products.at[k].b), owner);
+    }
+    if (head && head->bias) add_owner(c, see_through(head->bias), owner);
+}
+
+static void choose(Choice *c)
+{
+    for (int i = c->g->nodes.n - 1; i >= 0; i--) {
+        Node *n = c->g->nodes.at[i];
+        if (!c->live[i] || c->absorbed[i] || is_free(n) || see_through(n) != n) continue;
+        if (!c->users[i] && !c->root[i]) continue;
+        bool shared = c->owner[i] == MANY && c->cost[i] > KEEP_COST;
+        c->keep[i] = stands_alone(n) || c->head[i] || c->force[i] || c->root[i] || shared;
+        give_owner(c, n, c->keep[i] ? i + 1 : c->owner[i]);
+        force_operands(c, n);
+    }
+}
+
+/* ---- definitions ---- */
+
+static DefKind kind_of(const Node *n)
+{
+    switch (n->op) {
+    case OP_ARGMAX: case OP_ARGMIN: return DEF_ARG;
+    case OP_CONCAT: case OP_PAD: return DEF_JOIN;
+    case OP_SCATTER: return DEF_SCATTER;
+    case OP_DRAW: return DEF_DRAW;
+    case OP_MATMUL: return unrolled_terms(n) ? DEF_MAP : DEF_FOLD;
+    default: return op_info[n->op].class == CLASS_FOLD ? DEF_FOLD : DEF_MAP;
+    }
+}
+
+bool fold_is_in_row(const Node *n)
+{
+    enum { LONG_ROW = 32 };
+    const Shape *s = &n->in[0]->type.shape;
+    if (n->op != OP_SUM && n->op != OP_MAXOF && n->op != OP_MINOF) return false;
+    if (!elem_is_real(n->type.elem) || n->type.elem == ELEM_F16 || !s->rank) return false;
+    return n->attr.axes >> (s->rank - 1) & 1 && size_upper(s->size[s->rank - 1]) >= LONG_ROW;
+}
+
+/* A product whose left operand is stored by columns is summed up row by row: [k, m, n]. */
+static void set_product_domain(Def *d)
+{
+    Node *a = see_through(d->node->in[0]);
+    Shape y = d->node->type.shape;
+    SizeRef k = a->type.shape.size[a->type.shape.rank - 1], stride;
+    long terms;
+    d->is_product = true;
+    d->domain = y;
+    d->by_rows = y.rank == 2 && stride_of(a, 1, &stride) && !size_is(stride, 1) &&
+                 !(size_is_const(k, &terms) && terms <= 8);
+    d->domain.rank = y.rank + 1;
+    if (d->by_rows) {
+        d->domain.size[0] = k;
+        d->domain.size[1] = y.size[0];
+        d->domain.size[2] = y.size[1];
+        d->reduced = 1;
+    } else {
+        d->domain.size[y.rank] = k;
+        d->reduced = 1u << y.rank;
+    }
+}
+
+static Def *add_def(Code *code, Node *n, const Def *like)
+{
+    Def *d = NEW(Def);
+    if (like) *d = *like;
+    else *d = (Def){.kind = kind_of(n), .act = OP_COUNT};
+    d->node = n;
+    d->id = code->defs.n;
+    d->domain = n->type.shape;
+    if (d->kind == DEF_FOLD && n->op == OP_MATMUL) set_product_domain(d);
+    else if (d->kind == DEF_FOLD || d->kind == DEF_ARG) {
+        d->domain = n->in[0]->type.shape;
+        d->reduced = n->attr.axes;
+        d->in_row = d->kind == DEF_FOLD && fold_is_in_row(n);
+    }
+    vec_push(&code->defs, d);
+    return d;
+}
+
+Def *add_store(Code *code, Node *n, Buffer *to)
+{
+    static const Def store = {.kind = DEF_MAP, .is_store = true, .act = OP_COUNT};
+    Def *d = add_def(code, n, &store);
+    vec_push(&d->copies, to);
+    d->need = NEED_NOTHING;
+    return d;
+}
+
+static Choice choice_new(Code *code, const TargetList *targets)
+{
+    Graph *g = code->g;
+    int n = g->nodes.n + 1;
+    Choice c = {.g = g, .live = NEW_N(bool, n), .root = NEW_N(bool, n), .keep = NEW_N(bool, n),
+                .force = NEW_N(bool, n), .likely = NEW_N(bool, n), .absorbed = NEW_N(bool, n),
+                .users = NEW_N(int, n), .owner = NEW_N(int, n), .cost = NEW_N(int, n),
+                .head = NEW_N(Def *, n)};
+    for (int i = 0; i < targets->n; i++) {
+        int id = targets->at[i].node->id;
+        c.live[id] = true;
+        c.root[id] = !is_free(targets->at[i].node) && !node_is_const(targets->at[i].node, NULL);
+    }
+    return c;
+}
+
+void choose_definitions(Code *code, const TargetList *targets)
+{
+    Choice c = choice_new(code, targets);
+    count_users(&c);
+    estimate_costs(&c);
+    match_products(&c);
+    choose(&c);
+    for (int i = 0; i < code->g->nodes.n; i++)
+        if (c.keep[i]) code->def_of[i] = add_def(code, code->g->nodes.at[i], c.head[i]);
+}
+
+/* ---- the pass ---- */
+
+static Names *name_roots(const Entry *e)
+{
+    VEC(Node *) roots = {0};
+    for (int i = 0; i < e->outputs.n; i++) {
+        const Output *o = &e->outputs.at[i];
+        if (o->node) vec_push(&roots, o->node);
+        for (int k = 0; k < o->set.n && !o->node; k++) vec_push(&roots, o->set.at[k]);
+    }
+    for (int i = 0; i < e->updates.n; i++) vec_push(&roots, e->updates.at[i].value);
+    return names_of(e->g, roots.at, roots.n);
+}
+
+static void find_leaves(Code *c)
+{
+    for (int i = 0; i < c->g->nodes.n; i++) {
+        Node *n = c->g->nodes.at[i];
+        if (n->op == OP_PARAM || n->op == OP_STATE) c->leaf_of[i] = slot_buffer(c, n->attr.ref);
+        if (n->op != OP_INPUT && n->op != OP_TABLE) continue;
+        Buffer *b = NEW(Buffer);
+        *b = (Buffer){.memory = n->op == OP_INPUT ? MEM_INPUT : MEM_TABLE, .type = n->type, .name = n->name};
+        if (n->op == OP_INPUT) b->name = c->entry->inputs.at[n->attr.k].name;
+        c->leaf_of[i] = b;
+        vec_push(&c->leaves, b);
+    }
+}
+
+Code *fuse(Program *p, Entry *e)
+{
+    Code *c = NEW(Code);
+    *c = (Code){.program = p, .entry = e, .g = e->g, .names = name_roots(e)};
+    TargetList targets = find_targets(c);
+    int limit = c->g->nodes.n + targets.n + 1;         /* a node may be added for each target */
+    c->def_of = NEW_N(Def *, limit);
+    c->leaf_of = NEW_N(Buffer *, limit);
+    find_leaves(c);
+    choose_definitions(c, &targets);
+    c->kernel_limit = c->defs.n + 2 * targets.n + 1;
+    group_definitions(c);
+    place_results(c, &targets);
+    return c;
+}

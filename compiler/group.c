@@ -1,0 +1,263 @@
+/* group.c - which definitions share a kernel, and which loop in it.
+ * In: definitions in topological order. Out: kernels: loops over common rows in which every
+ * definition reads the others only at its own row, so that a softmax with its gradient, or all of
+ * Adam for one tensor, is one loop. Sums over the rows are accumulated on the way. */
+#include "fuse.h"
+
+#include <string.h>
+
+enum { MOST_DEFS = 24 };
+
+/* ---- order ---- */
+
+bool order_kernels(Code *c, Kernel *a, Kernel *b)
+{
+    if (a == b || a->after[b->id]) return true;
+    if (b->after[a->id]) return false;
+    for (int i = 0; i < c->kernels.n; i++) {
+        Kernel *x = c->kernels.at[i];
+        if (x != a && !x->after[a->id]) continue;
+        x->after[b->id] = 1;
+        for (int k = 0; k < c->kernel_limit; k++) x->after[k] |= b->after[k];
+    }
+    return true;
+}
+
+/* ---- what a definition reads ---- */
+
+typedef struct Read { Node *node; int aligned; bool exact; } Read;
+typedef struct ReadList { const Code *c; VEC(Read) at; } ReadList;
+
+static void note_read(void *context, const Def *r, const Frame *f, Node *n, const Index *ix)
+{
+    ReadList *list = context;
+    Read read = {.node = n};
+    while (ix && read.aligned < r->domain.rank && read.aligned < ix->rank &&
+           index_is_vars(ix, read.aligned, read.aligned + 1, (Var *const *)f->vars))
+        read.aligned++;
+    read.exact = ix && read.aligned == r->domain.rank && ix->rank == r->domain.rank;
+    vec_push(&list->at, read);
+}
+
+static ReadList reads_of(const Code *c, const Def *d)
+{
+    ReadList list = {.c = c};
+    each_read(c, d, note_read, &list);
+    return list;
+}
+
+/* ---- joining a kernel ---- */
+
+static bool has_loops(const Def *d) { return d->kind == DEF_MAP || d->kind == DEF_FOLD || d->kind == DEF_ARG; }
+
+/* The outer loops that d could share: it either keeps all of them or is accumulated over all. */
+static int rows_possible(const Def *d)
+{
+    int n = 0;
+    bool first = d->reduced & 1;
+    if (d->kind == DEF_ARG && first) return 0;
+    while (n < d->domain.rank && (d->reduced >> n & 1) == first) n++;
+    return n;
+}
+
+static bool is_over_rows(const Def *d, int n_rows) { return n_rows > 0 && (d->reduced & 1); }
+
+/* How many rows d and k would share; 0: none. */
+static int shared_rows(const Code *c, const Kernel *k, const Def *d, const ReadList *reads)
+{
+    int rows = rows_possible(d), same = 0;
+    while (same < k->n_rows && same < d->domain.rank && k->domain.size[same] == d->domain.size[same]) same++;
+    if (same < rows) rows = same;
+    for (int i = 0; i < reads->at.n; i++) {
+        const Def *p = c->def_of[reads->at.at[i].node->id];
+        if (!p || p->kernel != k) continue;
+        if (is_over_rows(p, 1)) return 0;
+        if (reads->at.at[i].aligned < rows) rows = reads->at.at[i].aligned;
+    }
+    return rows;
+}
+
+static bool joins_in_order(const Code *c, const Kernel *k, const ReadList *reads)
+{
+    for (int i = 0; i < reads->at.n; i++) {
+        const Def *p = c->def_of[reads->at.at[i].node->id];
+        if (p && p->kernel != k && p->kernel->after[k->id]) return false;
+    }
+    return true;
+}
+
+static bool reads_from(const Code *c, const Kernel *k, const ReadList *reads)
+{
+    for (int i = 0; i < reads->at.n; i++) {
+        const Def *p = c->def_of[reads->at.at[i].node->id];
+        if (p && p->kernel == k) return true;
+    }
+    return false;
+}
+
+static bool shares_reads(const Code *c, const Kernel *k, const ReadList *reads)
+{
+    for (int i = 0; i < k->defs.n; i++) {
+        ReadList other = reads_of(c, k->defs.at[i]);
+        for (int a = 0; a < other.at.n; a++)
+            for (int b = 0; b < reads->at.n; b++)
+                if (other.at.at[a].node == reads->at.at[b].node && other.at.at[a].node->type.shape.rank) return true;
+    }
+    return false;
+}
+
+static bool can_join(const Code *c, const Kernel *k, const Def *d, const ReadList *reads, int *rows)
+{
+    if (k->kind != DEF_MAP || k->defs.n >= MOST_DEFS) return false;
+    *rows = shared_rows(c, k, d, reads);
+    bool scalars = k->domain.rank == 0 && d->domain.rank == 0;
+    return (*rows > 0 || scalars) && joins_in_order(c, k, reads);
+}
+
+static Kernel *find_kernel(const Code *c, const Def *d, const ReadList *reads, int *rows)
+{
+    for (int i = c->kernels.n - 1; i >= 0; i--) {
+        Kernel *k = c->kernels.at[i];
+        if (reads_from(c, k, reads) && can_join(c, k, d, reads, rows)) return k;
+    }
+    for (int i = c->kernels.n - 1; i >= 0; i--) {
+        Kernel *k = c->kernels.at[i];
+        if (can_join(c, k, d, reads, rows) && shape_equal(&k->domain, &d->domain) && *rows == k->n_rows &&
+            (d->domain.rank == 0 || shares_reads(c, k, reads)))
+            return k;
+    }
+    return NULL;
+}
+
+Kernel *add_kernel(Code *c, Def *d)
+{
+    Kernel *k = NEW(Kernel);
+    k->id = c->kernels.n;
+    k->kind = has_loops(d) ? DEF_MAP : d->kind;
+    k->domain = d->domain;
+    k->n_rows = has_loops(d) ? rows_possible(d) : 0;
+    k->after = NEW_N(unsigned char, c->kernel_limit);
+    vec_push(&c->kernels, k);
+    return k;
+}
+
+static void join(Code *c, Kernel *k, Def *d, const ReadList *reads)
+{
+    d->kernel = k;
+    vec_push(&k->defs, d);
+    if (d->domain.rank > k->domain.rank) k->domain = d->domain;
+    for (int i = 0; i < reads->at.n; i++) {
+        const Def *p = c->def_of[reads->at.at[i].node->id];
+        if (p && p != d) order_kernels(c, k, p->kernel);
+    }
+}
+
+/* A sum over whole rows needs the row as an inner loop. */
+static void lower_rows(Kernel *k)
+{
+    for (int i = 0; i < k->defs.n; i++) {
+        const Def *d = k->defs.at[i];
+        if (d->in_row && d->domain.rank == k->n_rows) k->n_rows--;
+    }
+}
+
+void add_to_kernels(Code *c, Def *d)
+{
+    ReadList reads = reads_of(c, d);
+    int rows = 0;
+    Kernel *k = has_loops(d) && !d->is_store ? find_kernel(c, d, &reads, &rows) : NULL;
+    if (k) k->n_rows = rows;
+    else k = add_kernel(c, d);
+    join(c, k, d, &reads);
+}
+
+void group_definitions(Code *c)
+{
+    for (int i = 0; i < c->defs.n; i++) add_to_kernels(c, c->defs.at[i]);
+    for (int i = 0; i < c->kernels.n; i++) {
+        lower_rows(c->kernels.at[i]);
+        find_groups(c, c->kernels.at[i]);
+    }
+}
+
+/* ---- the loops inside a row ---- */
+
+static Shape inner_of(const Kernel *k, const Def *d)
+{
+    Shape s = {0};
+    for (int i = k->n_rows; i < d->domain.rank; i++) s.size[s.rank++] = d->domain.size[i];
+    return s;
+}
+
+/* Can d be one statement in a loop over the inner axes, next to others? */
+static bool is_statement(const Kernel *k, const Def *d)
+{
+    int last = d->domain.rank - 1;
+    if (d->kind == DEF_MAP || d->domain.rank == k->n_rows) return d->kind != DEF_ARG;
+    return d->kind == DEF_FOLD && !d->in_row && is_over_rows(d, k->n_rows) && !(d->reduced >> last & 1);
+}
+
+static bool may_enter(const Code *c, const Kernel *k, int group, const ReadList *reads)
+{
+    for (int i = 0; i < reads->at.n; i++) {
+        const Def *p = c->def_of[reads->at.at[i].node->id];
+        if (!p || p->kernel != k) continue;
+        if (p->group > group || (p->group == group && !reads->at.at[i].exact)) return false;
+    }
+    return true;
+}
+
+static int find_group(const Code *c, const Kernel *k, const Def *d, const Shape *inner)
+{
+    ReadList reads = reads_of(c, d);
+    for (int i = k->groups.n - 1; i >= 0 && is_statement(k, d); i--) {
+        const Group *g = k->groups.at[i];
+        if (!g->is_fold && shape_equal(&g->inner, inner) && may_enter(c, k, i, &reads)) return i;
+        if (!may_enter(c, k, i - 1, &reads)) break;
+    }
+    return k->groups.n;
+}
+
+void find_groups(Code *c, Kernel *k)
+{
+    k->groups.n = 0;
+    for (int i = 0; i < k->defs.n; i++) k->defs.at[i]->group = -1;
+    for (int i = 0; i < k->defs.n && k->kind == DEF_MAP; i++) {
+        Def *d = k->defs.at[i];
+        Shape inner = inner_of(k, d);
+        d->group = find_group(c, k, d, &inner);
+        if (d->group == k->groups.n) {
+            Group *g = NEW(Group);
+            g->inner = inner;
+            g->is_fold = !is_statement(k, d);
+            vec_push(&k->groups, g);
+        }
+        vec_push(&k->groups.at[d->group]->defs, d);
+    }
+}
+
+/* ---- where values are needed ---- */
+
+static void need_more(void *context, const Def *r, const Frame *f, Node *n, const Index *ix)
+{
+    const Code *c = context;
+    Def *p = c->def_of[n->id];
+    Need need = NEED_NOTHING;
+    if (!p || p == r) return;
+    int rank = r->domain.rank, rows = p->kernel->n_rows;
+    bool exact = ix && ix->rank == rank && index_is_vars(ix, 0, rank, (Var *const *)f->vars);
+    if (r->kernel != p->kernel) need = NEED_ARRAY;
+    else if (p->node->type.shape.rank > rows && !(r->group == p->group && exact && is_statement(p->kernel, r)))
+        need = NEED_ROW;
+    if ((int)need > p->need) p->need = (int)need;
+}
+
+void find_needs(Code *c)
+{
+    for (int i = 0; i < c->defs.n; i++) {
+        Def *d = c->defs.at[i];
+        bool array = !has_loops(d) || is_over_rows(d, d->kernel->n_rows);
+        d->need = array ? NEED_ARRAY : NEED_NOTHING;
+    }
+    for (int i = 0; i < c->defs.n; i++) each_read(c, c->defs.at[i], need_more, c);
+}

@@ -1,0 +1,299 @@
+/* plan.c - where every array is in the work area.
+ * In: kernels in order. Out: an offset for each array, such that no two arrays that hold values at
+ * the same time overlap; an array that is computed element by element from one that ends there takes
+ * its place. The work area of a very small entry is a few arrays of the C function instead. */
+#include "kernel.h"
+
+#include "nn.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINE = 64, SMALL_WORK = 1024 };
+
+long elem_bytes(Elem e)
+{
+    switch (e) {
+    case ELEM_REAL: return options.f64 ? 8 : 4;
+    case ELEM_F64: return 8;
+    case ELEM_F32: case ELEM_I32: return 4;
+    case ELEM_F16: return 2;
+    default: return 1;
+    }
+}
+
+long shape_upper(const Shape *s)
+{
+    long product = 1, whole = size_upper(shape_count(s));
+    for (int i = 0; i < s->rank; i++) {
+        long n = size_upper(s->size[i]);
+        product = n > 0 && product > LONG_MAX / 64 / n ? LONG_MAX / 64 : product * n;
+    }
+    return product < whole ? product : whole;
+}
+
+long type_bytes(Type t) { return shape_upper(&t.shape) * elem_bytes(t.elem); }
+
+static long lines(long bytes) { return (bytes + LINE - 1) / LINE * LINE; }
+
+/* ---- lifetimes ---- */
+
+typedef struct Living { Code *c; int order; } Living;
+
+static void extend(void *context, const Def *r, const Frame *f, Node *n, const Index *ix)
+{
+    Living *x = context;
+    const Def *p = x->c->def_of[n->id];
+    (void)r;
+    (void)f;
+    (void)ix;
+    if (p && p->home && p->home->last < x->order) p->home->last = x->order;
+}
+
+static void find_lifetimes(Code *c)
+{
+    for (int i = 0; i < c->defs.n; i++) {
+        const Def *d = c->defs.at[i];
+        if (d->home) d->home->first = d->home->last = d->kernel->order;
+    }
+    for (int i = 0; i < c->defs.n; i++) {
+        Living x = {c, c->defs.at[i]->kernel->order};
+        each_read(c, c->defs.at[i], extend, &x);
+    }
+}
+
+/* ---- scratch of matrix products ---- */
+
+static int bound(SizeRef s)
+{
+    long v = size_upper(s);
+    return v > INT_MAX ? INT_MAX : (int)v;
+}
+
+static size_t product_scratch(const Code *c, const Def *d, const Product *p)
+{
+    Var v = {"b", size_const(1), 1}, *batch[MAX_RANK];
+    for (int i = 0; i < MAX_RANK; i++) batch[i] = &v;
+    ProductSizes s = product_sizes(p);
+    int m = bound(s.m), n = bound(s.n), k = bound(s.k);
+    bool wide = elem_bytes(d->node->type.elem) == 8;
+    if (matrix_of(c, p->a, batch).turned) return wide ? nn_gemm_tn_work_d(m, n, k) : nn_gemm_tn_work(m, n, k);
+    if (matrix_of(c, p->b, batch).turned) return wide ? nn_gemm_nt_work_d(m, n, k) : nn_gemm_nt_work(m, n, k);
+    return wide ? nn_gemm_nn_work_d(m, n, k) : nn_gemm_nn_work(m, n, k);
+}
+
+static size_t draw_scratch(const Node *n)
+{
+    if (n->op != OP_DRAW || n->attr.draw != DRAW_ORTHOGONAL || !n->type.shape.rank) return 0;
+    long rows = size_upper(n->type.shape.size[0]);
+    return rows ? nn_orthogonal_work((int)rows, (int)(shape_upper(&n->type.shape) / rows)) : 0;
+}
+
+static void add_scratch(Code *c, Kernel *k)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < k->defs.n; i++) {
+        const Def *d = k->defs.at[i];
+        for (int j = 0; j < d->products.n; j++) {
+            size_t need = product_scratch(c, d, &d->products.at[j]);
+            if (need > bytes) bytes = need;
+        }
+        if (draw_scratch(d->node) > bytes) bytes = draw_scratch(d->node);
+    }
+    if (!bytes) return;
+    Shape s = {.rank = 1, .size = {size_const((long)bytes)}};
+    k->scratch = NEW(Buffer);
+    *k->scratch = (Buffer){.memory = MEM_WORK, .type = {ELEM_U8, s}, .name = "scratch", .writable = true,
+                           .first = k->order, .last = k->order};
+    vec_push(&c->buffers, k->scratch);
+}
+
+/* ---- one array in the place of another ---- */
+
+static bool is_taken(const Code *c, const Buffer *b)
+{
+    for (int i = 0; i < c->buffers.n; i++)
+        if (c->buffers.at[i]->in_place_of == b) return true;
+    return false;
+}
+
+static bool may_replace(const Code *c, const Def *d, const Def *old)
+{
+    const Buffer *a = old->home, *b = d->home;
+    return a && a->memory == MEM_WORK && !a->skip && a->last == d->kernel->order &&
+           a->first < a->last && shape_equal(&a->type.shape, &b->type.shape) &&
+           elem_bytes(a->type.elem) == elem_bytes(b->type.elem) && !is_taken(c, a) &&
+           may_overwrite(c, d, old->node);
+}
+
+static void reuse_places(Code *c)
+{
+    for (int i = 0; i < c->defs.n; i++) {
+        Def *d = c->defs.at[i];
+        if (d->kind != DEF_MAP || !d->home || d->home->memory != MEM_WORK || d->home->skip) continue;
+        if (d->home->first != d->kernel->order) continue;
+        for (int k = 0; k < c->defs.n && !d->home->in_place_of; k++)
+            if (c->defs.at[k] != d && may_replace(c, d, c->defs.at[k]))
+                d->home->in_place_of = c->defs.at[k]->home;
+    }
+}
+
+/* ---- offsets ---- */
+
+/* Buffers that share one place, from the first to the last. */
+typedef struct Block { int first, last; long bytes, offset; } Block;
+typedef struct BlockList { Block *at; int n; } BlockList;
+
+static const Buffer *first_of(const Buffer *b)
+{
+    while (b->in_place_of) b = b->in_place_of;
+    return b;
+}
+
+static int by_bytes(const void *x, const void *y)
+{
+    const Block *a = *(Block *const *)x, *b = *(Block *const *)y;
+    if (a->bytes != b->bytes) return a->bytes < b->bytes ? 1 : -1;
+    return a->first != b->first ? a->first - b->first : a < b ? -1 : 1;
+}
+
+static int by_time(const void *x, const void *y)
+{
+    const Block *a = *(Block *const *)x, *b = *(Block *const *)y;
+    if (a->first != b->first) return a->first - b->first;
+    return a->bytes != b->bytes ? (a->bytes < b->bytes ? 1 : -1) : a < b ? -1 : 1;
+}
+
+/* The lowest place that is free for as long as `b` lives. */
+static long find_place(Block *const *placed, int n, const Block *b)
+{
+    long at = 0;
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (int i = 0; i < n; i++) {
+            const Block *o = placed[i];
+            bool together = o->first <= b->last && b->first <= o->last;
+            if (!together || o->offset + o->bytes <= at || at + b->bytes <= o->offset) continue;
+            at = o->offset + o->bytes;
+            moved = true;
+        }
+    }
+    return at;
+}
+
+static long place_blocks(BlockList *blocks, int (*order)(const void *, const void *))
+{
+    Block **sorted = NEW_N(Block *, blocks->n + 1);
+    long end = 0;
+    for (int i = 0; i < blocks->n; i++) sorted[i] = &blocks->at[i];
+    qsort(sorted, (size_t)blocks->n, sizeof *sorted, order);
+    for (int i = 0; i < blocks->n; i++) {
+        sorted[i]->offset = find_place(sorted, i, sorted[i]);
+        if (sorted[i]->offset + sorted[i]->bytes > end) end = sorted[i]->offset + sorted[i]->bytes;
+    }
+    return end;
+}
+
+static long live_peak(const BlockList *blocks, int n_kernels)
+{
+    long peak = 0;
+    for (int t = 0; t < n_kernels; t++) {
+        long sum = 0;
+        for (int i = 0; i < blocks->n; i++)
+            if (blocks->at[i].first <= t && t <= blocks->at[i].last) sum += blocks->at[i].bytes;
+        if (sum > peak) peak = sum;
+    }
+    return peak;
+}
+
+static void place_work(Code *c)
+{
+    BlockList blocks = {NEW_N(Block, c->buffers.n + 1), 0};
+    int *block_of = NEW_N(int, c->buffers.n + 1);
+    for (int i = 0; i < c->buffers.n; i++) {
+        Buffer *b = c->buffers.at[i];
+        if (b->memory != MEM_WORK) continue;
+        b->bytes = type_bytes(b->type);
+        int k = 0;
+        while (b->in_place_of && k < i && c->buffers.at[k] != first_of(b)) k++;
+        bool fresh = !b->in_place_of;
+        block_of[i] = fresh ? blocks.n++ : block_of[k];
+        Block *o = &blocks.at[block_of[i]];
+        if (fresh) *o = (Block){b->first, b->last, lines(b->bytes), 0};
+        if (b->last > o->last) o->last = b->last;
+    }
+    long bytes = place_blocks(&blocks, by_time);
+    if (place_blocks(&blocks, by_bytes) > bytes) place_blocks(&blocks, by_time);
+    c->work_bytes = 0;
+    for (int i = 0; i < blocks.n; i++)
+        if (blocks.at[i].offset + blocks.at[i].bytes > c->work_bytes)
+            c->work_bytes = blocks.at[i].offset + blocks.at[i].bytes;
+    c->live_bytes = live_peak(&blocks, c->kernels.n);
+    for (int i = 0; i < c->buffers.n; i++)
+        if (c->buffers.at[i]->memory == MEM_WORK) c->buffers.at[i]->offset = blocks.at[block_of[i]].offset;
+}
+
+/* ---- the stack, and operations ---- */
+
+static bool has_scratch(const Code *c)
+{
+    for (int i = 0; i < c->kernels.n; i++)
+        if (c->kernels.at[i]->scratch) return true;
+    return false;
+}
+
+static void move_to_stack(Code *c)
+{
+    for (int i = 0; i < c->buffers.n; i++) {
+        Buffer *b = c->buffers.at[i];
+        b->in_place_of = NULL;
+        if (b->memory == MEM_WORK) b->memory = b->skip ? MEM_ROW : MEM_STACK;
+    }
+    c->work_bytes = c->live_bytes = 0;
+}
+
+/* Registers saved, arguments and locals, beside the arrays. */
+static void measure_stack(Code *c)
+{
+    enum { FRAME_BYTES = 256 };
+    c->stack_bytes = FRAME_BYTES;
+    for (int i = 0; i < c->buffers.n; i++)
+        if (c->buffers.at[i]->memory != MEM_WORK) c->stack_bytes += type_bytes(c->buffers.at[i]->type);
+}
+
+static double node_flops(const Code *c, const Node *n, bool top)
+{
+    n = see_through((Node *)n);
+    if (!top && (c->def_of[n->id] || is_leaf_memory(n))) return 0;
+    double sum = op_info[n->op].class == CLASS_MAP || op_info[n->op].class == CLASS_FOLD;
+    if (n->op == OP_MATMUL) sum = 2.0 * (double)(unrolled_terms(n) ? unrolled_terms(n) : 1);
+    for (int k = 0; k < n->n_in; k++) sum += node_flops(c, n->in[k], false);
+    return sum;
+}
+
+static double def_flops(const Code *c, const Def *d)
+{
+    double sum = 0, elements = (double)shape_upper(&d->domain);
+    for (int i = 0; i < d->products.n; i++) {
+        ProductSizes s = product_sizes(&d->products.at[i]);
+        sum += 2.0 * elements * (double)size_upper(s.k);
+    }
+    if (d->products.n) return sum + elements * ((d->bias != NULL) + (d->act != OP_COUNT));
+    return d->is_store || d->kind == DEF_DRAW ? 0 : elements * node_flops(c, d->node, true);
+}
+
+void plan(Code *c)
+{
+    find_lifetimes(c);
+    for (int i = 0; i < c->kernels.n; i++) {
+        Kernel *k = c->kernels.at[i];
+        add_scratch(c, k);
+        for (int j = 0; j < k->defs.n; j++) k->flops += def_flops(c, k->defs.at[j]);
+        c->flops += k->flops;
+    }
+    reuse_places(c);
+    place_work(c);
+    if (c->work_bytes <= SMALL_WORK && !has_scratch(c)) move_to_stack(c);
+    measure_stack(c);
+}

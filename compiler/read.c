@@ -1,0 +1,252 @@
+/* read.c - what a definition reads, and at which index.
+ * In: a definition with its loops. Out: every node in memory and every other definition that its
+ * expression reaches, with the index as a function of the loop variables. */
+#include "kernel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { UNROLL_TERMS = 4, SMALL_MATRIX = 128, SMALL_PRODUCT = 32768 };
+
+/* ---- nodes ---- */
+
+bool is_leaf_memory(const Node *n)
+{
+    return n->op == OP_INPUT || n->op == OP_PARAM || n->op == OP_STATE || n->op == OP_TABLE;
+}
+
+Node *see_through(Node *n)
+{
+    for (;;) {
+        if (n->op == OP_MARK || n->op == OP_STOP) n = n->in[0];
+        else if (n->op == OP_CUSTOM)
+            n = n->in[((const Custom *)n->attr.ref)->n_inputs + (int)n->attr.k];
+        else return n;
+    }
+}
+
+static bool is_view(const Node *n)
+{
+    switch (n->op) {
+    case OP_BROADCAST: case OP_TRANSPOSE: case OP_SLICE: case OP_REVERSE: case OP_RESHAPE: return true;
+    default: return false;
+    }
+}
+
+Node *view_base(Node *n, const Index *ix, Index *base)
+{
+    *base = *ix;
+    for (n = see_through(n); is_view(n); n = see_through(n->in[0])) {
+        Index in = *base;
+        index_operand(n, 0, &in, base);
+    }
+    return n;
+}
+
+static long cap(SizeRef s)
+{
+    long v = size_upper(s);
+    return v < 0 || v > 1L << 40 ? 1L << 40 : v;
+}
+
+/* Small enough for plain loops: one of the matrices is small and constant, and so is the work. */
+bool is_small_product(const Node *n)
+{
+    if (n->op != OP_MATMUL) return false;
+    const Shape *a = &n->in[0]->type.shape, *y = &n->type.shape;
+    SizeRef m = y->size[y->rank - 2], n_ = y->size[y->rank - 1], k = a->size[a->rank - 1];
+    if (!elem_is_real(n->type.elem) || n->type.elem == ELEM_F16) return true;
+    bool small = false;
+    SizeRef pairs[3][2] = {{m, n_}, {m, k}, {k, n_}};
+    for (int i = 0; i < 3; i++) {
+        SizeRef p = size_mul(pairs[i][0], pairs[i][1]);
+        small |= size_is_const(p, NULL) && cap(p) <= SMALL_MATRIX;
+    }
+    return small && cap(m) * cap(n_) <= SMALL_PRODUCT && cap(m) * cap(n_) * cap(k) <= SMALL_PRODUCT;
+}
+
+long unrolled_terms(const Node *n)
+{
+    long k;
+    if (!is_small_product(n)) return 0;
+    const Shape *a = &n->in[0]->type.shape;
+    return size_is_const(a->size[a->rank - 1], &k) && k <= UNROLL_TERMS ? k : 0;
+}
+
+/* ---- frames ---- */
+
+static const char *const axis_names[] = {"i", "j", "k", "l", "p", "q", "r", "s", "t"};
+
+void frame_of(const Def *d, Frame *f)
+{
+    memset(f, 0, sizeof *f);
+    for (int i = 0; i < d->domain.rank; i++) {
+        f->var[i] = (Var){axis_names[i], d->domain.size[i], i + 1};
+        f->vars[i] = &f->var[i];
+    }
+    Var *kept[MAX_RANK + 1];
+    int n = 0;
+    for (int i = 0; i < d->domain.rank; i++)
+        if (!(d->reduced >> i & 1)) kept[n++] = f->vars[i];
+    f->value = index_of_vars(n, kept);
+}
+
+/* ---- the walk ---- */
+
+typedef struct Walk {
+    const Code *c;
+    const Def *d;
+    const Frame *f;
+    ReadFn *fn;
+    void *context;
+    bool whole;               /* the reader's loops are not those of the frame */
+    Var anywhere;             /* stands for an index that is read from memory */
+} Walk;
+
+static void walk_node(Walk *w, Node *n, const Index *ix);
+
+/* The elements of both operands in term k of element ix of a matrix product. */
+void product_indices(const Node *n, const Index *ix, const Affine *k, Index *a, Index *b)
+{
+    Index in = *ix;
+    index_split(&in, &n->type.shape);
+    int r = in.rank;
+    *a = in;
+    *b = in;
+    a->at[r - 1] = *k;
+    b->at[r - 2] = *k;
+}
+
+static void walk_gather(Walk *w, Node *n, const Index *ix)
+{
+    Index in = *ix, at = {0}, row = {0};
+    index_split(&in, &n->type.shape);
+    int r = n->in[1]->type.shape.rank;
+    for (at.rank = 0; at.rank < r; at.rank++) {
+        at.at[at.rank] = in.at[at.rank];
+        at.run[at.rank] = 1;
+    }
+    row.at[0] = affine_var(&w->anywhere);
+    row.run[0] = 1;
+    for (row.rank = 1; r < in.rank; r++, row.rank++) {
+        row.at[row.rank] = in.at[r];
+        row.run[row.rank] = 1;
+    }
+    walk_node(w, n->in[1], &at);
+    walk_node(w, n->in[0], &row);
+}
+
+static void walk_operands(Walk *w, Node *n, const Index *ix)
+{
+    Index in;
+    long terms = unrolled_terms(n);
+    if (op_info[n->op].class == CLASS_LEAF) return;
+    if (n->op == OP_GATHER) {
+        walk_gather(w, n, ix);
+        return;
+    }
+    for (long t = 0; t < terms; t++) {
+        Affine k = affine_const(size_const(t));
+        Index a, b;
+        product_indices(n, ix, &k, &a, &b);
+        walk_node(w, n->in[0], &a);
+        walk_node(w, n->in[1], &b);
+    }
+    for (int k = 0; k < n->n_in && !terms; k++)
+        if (index_operand(n, k, ix, &in)) walk_node(w, n->in[k], &in);
+        else {
+            fprintf(stderr, "nnc: internal error: %s is written inside its user\n", op_info[n->op].name);
+            abort();
+        }
+}
+
+static void walk_node(Walk *w, Node *n, const Index *ix)
+{
+    n = see_through(n);
+    if (is_leaf_memory(n) || w->c->def_of[n->id])
+        w->fn(w->context, w->d, w->f, n, w->whole ? NULL : ix);
+    else walk_operands(w, n, ix);
+}
+
+static void walk_whole(Walk *w, Node *n)
+{
+    Var v[MAX_RANK], *vars[MAX_RANK];
+    for (int i = 0; i < n->type.shape.rank; i++) {
+        v[i] = (Var){axis_names[i], n->type.shape.size[i], 1};
+        vars[i] = &v[i];
+    }
+    Index ix = index_of_vars(n->type.shape.rank, vars);
+    w->whole = true;
+    walk_node(w, n, &ix);
+}
+
+static void walk_product(Walk *w)
+{
+    const Def *d = w->d;
+    Index a, b;
+    int last = d->by_rows ? 0 : d->domain.rank - 1;
+    Affine k = affine_var(w->f->vars[last]);
+    product_indices(d->node, &w->f->value, &k, &a, &b);
+    walk_node(w, d->node->in[0], &a);
+    walk_node(w, d->node->in[1], &b);
+}
+
+void each_read(const Code *c, const Def *d, ReadFn *fn, void *context)
+{
+    Frame f;
+    frame_of(d, &f);
+    Walk w = {c, d, &f, fn, context, false, {"?", size_const(1), MAX_RANK}};
+    Index all = index_of_vars(d->domain.rank, f.vars);
+    switch (d->kind) {
+    case DEF_MAP:
+        if (d->is_store) walk_node(&w, d->node, &all);
+        else walk_operands(&w, d->node, &all);
+        break;
+    case DEF_FOLD:
+    case DEF_ARG:
+        if (d->is_product) walk_product(&w);
+        else walk_node(&w, d->node->in[0], &all);
+        break;
+    case DEF_GEMM:
+        for (int i = 0; i < d->products.n; i++) {
+            walk_whole(&w, d->products.at[i].a);
+            walk_whole(&w, d->products.at[i].b);
+        }
+        if (d->bias) walk_whole(&w, d->bias);
+        break;
+    case DEF_JOIN:
+    case DEF_SCATTER:
+        for (int k = 0; k < d->node->n_in; k++) walk_whole(&w, d->node->in[k]);
+        break;
+    case DEF_DRAW: break;
+    }
+}
+
+/* ---- storing where an old value is ---- */
+
+typedef struct Overwrite {
+    const Node *old;
+    const Def *writer;
+    bool safe;
+} Overwrite;
+
+static void check_overwrite(void *context, const Def *r, const Frame *f, Node *n, const Index *ix)
+{
+    Overwrite *o = context;
+    const Def *d = o->writer;
+    if (n != o->old) return;
+    int rows = d->kernel->n_rows;
+    bool same_row = ix && index_is_vars(ix, 0, rows, (Var *const *)f->vars);
+    if (r->group < d->group) o->safe &= same_row && n->type.shape.rank >= rows;
+    else o->safe &= same_row && r->group == d->group && r->id <= d->id &&
+                    n->type.shape.rank == d->domain.rank && shape_equal(&r->domain, &d->domain) &&
+                    index_is_vars(ix, rows, d->domain.rank, (Var *const *)f->vars);
+}
+
+bool may_overwrite(const Code *c, const Def *d, const Node *old)
+{
+    Overwrite o = {old, d, d->kind == DEF_MAP};
+    for (int i = 0; i < d->kernel->defs.n; i++)
+        each_read(c, d->kernel->defs.at[i], check_overwrite, &o);
+    return o.safe;
+}
