@@ -204,7 +204,7 @@ typedef struct Builtin {
     const char *signature;    /* for messages and `nnc help` */
 } Builtin;
 typedef Value BuiltinFn(Env *e, const Builtin *b, ArgumentList *args, Span whole);
-BuiltinFn call_reshape, call_transpose, call_concat, call_join, call_split, call_pad, call_reverse, call_filled, call_one_hot;
+BuiltinFn call_reshape, call_flatten, call_transpose, call_concat, call_join, call_split, call_pad, call_reverse, call_filled, call_one_hot;
 extern const Builtin builtins[];           /* ends with a row of zeros */
 const Builtin *builtin_find(const char *name);
 

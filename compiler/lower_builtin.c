@@ -328,6 +328,7 @@ const Builtin builtins[] = {
     {"argmax", call_arg, OP_ARGMAX, false, "argmax(x, axis = -1)"},
     {"argmin", call_arg, OP_ARGMIN, false, "argmin(x, axis = -1)"},
     {"reshape", call_reshape, OP_RESHAPE, false, "reshape(x, [sizes])"},
+    {"flatten", call_flatten, OP_RESHAPE, true, "flatten[n](x)"},
     {"transpose", call_transpose, OP_TRANSPOSE, false, "transpose(x, (axes))"},
     {"concat", call_concat, OP_CONCAT, false, "concat(a, b, .., axis = -1)"},
     {"join", call_join, OP_CONCAT, false, "join(a, b, ..): along a new last axis"},

@@ -209,6 +209,29 @@ Value call_reverse(Env *e, const Builtin *b, ArgumentList *args, Span whole)
     return value_node(n_reverse(low->g, n, 1u << axis), whole);
 }
 
+/* flatten[3](x): the last 3 axes as one; without a number all but the first */
+Value call_flatten(Env *e, const Builtin *b, ArgumentList *args, Span whole)
+{
+    (void)e;
+    static const char *const with[] = {"n", "x"}, *const without[] = {"x"};
+    Value v[2];
+    long n;
+    bool counted = args->n == 2;
+    if (!sort_arguments(args, counted ? with : without, counted ? 2 : 1, counted ? 2 : 1, b->name, whole, v)) return value_poison();
+    Node *x = value_to_node(&v[counted], ELEM_REAL);
+    if (!x) return value_poison();
+    int rank = x->type.shape.rank;
+    if (!counted) n = rank > 1 ? rank - 1 : 1;
+    else if (!value_integer(&v[0], &n) || n < 1 || n > rank)
+        return problem("E0304", v[0].span, format("`flatten[n]` takes 1..%d of the axes of %s", rank, value_text(&v[1])));
+    Shape to = x->type.shape, tail = {.rank = (int)n};
+    for (int i = 0; i < n && i < rank; i++) tail.size[i] = to.size[rank - (int)n + i];
+    if (rank == 0) tail.rank = 0;
+    to.rank = rank - tail.rank + 1;
+    to.size[to.rank - 1] = shape_count(&tail);
+    return value_node(n_reshape(low->g, x, &to), whole);
+}
+
 /* zeros[2, 3], ones[n], iota[n] */
 Value call_filled(Env *e, const Builtin *b, ArgumentList *args, Span whole)
 {
