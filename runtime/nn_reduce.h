@@ -2,8 +2,9 @@
  *
  * In comes an array of n >= 0 values, out goes one: 16 lanes run down the array, lane l taking
  * the elements l, l + 16, l + 32 ..., and are then folded in a fixed tree.  The bits therefore
- * depend on n and the values alone, not on the instruction set, the compiler or FMA.  Quick from
- * about 16 elements on; a plain loop is better below.  Meant to be included inside
+ * depend on n and the values alone, not on the instruction set, the compiler or FMA.  A largest or
+ * smallest value that is zero is +0.  Quick from about 16 elements on; a plain loop is better
+ * below.  Meant to be included inside
  * `#ifdef NN_ISA`, after nn_math.h. */
 #ifdef NN_ISA
 
@@ -11,7 +12,6 @@
 #define nn_sum NN_NAME(nn_sum)
 #define nn_dot NN_NAME(nn_dot)
 #define nn_sumsq_dev NN_NAME(nn_sumsq_dev)
-#define nn_fold_max NN_NAME(nn_fold_max)
 #define nn_max NN_NAME(nn_max)
 #define nn_min NN_NAME(nn_min)
 #define nn_fold_d NN_NAME(nn_fold_d)
@@ -30,14 +30,6 @@ NN_INLINE float nn_fold(const float *t)
     float a0 = (t[0] + t[8]) + (t[4] + t[12]), a1 = (t[1] + t[9]) + (t[5] + t[13]);
     float a2 = (t[2] + t[10]) + (t[6] + t[14]), a3 = (t[3] + t[11]) + (t[7] + t[15]);
     return (a0 + a2) + (a1 + a3);
-}
-
-NN_INLINE float nn_fold_max(const float *t)
-{
-    float m = t[0];
-    for (int l = 1; l < 16; l++)
-        m = nn_fmax(m, t[l]);
-    return m;
 }
 
 #if NN_LEVEL > 0
@@ -103,62 +95,118 @@ NN_NOINLINE float nn_sumsq_dev(const float *x, float m, int n)
     return nn_fold(t);
 }
 
-/* The largest value, -inf for n = 0.  One NaN makes the result NaN: the comparisons let it get
- * lost, so a second vector remembers whether there was one. */
+/* The order does not matter to the largest and the smallest value once a zero is made positive,
+ * so four vectors of any width run down the array.  The instructions lose a NaN: whether there
+ * was one is kept apart. */
+#undef NN_VMAX
+#undef NN_VMIN
+#undef NN_NANS
+#define nn_nans NN_NAME(nn_nans)
+#define nn_any NN_NAME(nn_any)
+#define nn_pick NN_NAME(nn_pick)
+#if NN_LEVEL == 4
+typedef __mmask16 nn_nans;
+#define NN_NANS(v) _mm512_cmp_ps_mask((__m512)(v), (__m512)(v), _CMP_UNORD_Q)
+#define NN_VMAX(a, b) ((nn_vec)_mm512_max_ps((__m512)(a), (__m512)(b)))
+#define NN_VMIN(a, b) ((nn_vec)_mm512_min_ps((__m512)(a), (__m512)(b)))
+
+NN_INLINE int nn_any(nn_nans bad)
+{
+    return bad != 0;
+}
+#else
+typedef nn_veci nn_nans;
+#define NN_NANS(v) ((v) != (v))
+#if NN_LEVEL == 3
+#define NN_VMAX(a, b) ((nn_vec)_mm256_max_ps((__m256)(a), (__m256)(b)))
+#define NN_VMIN(a, b) ((nn_vec)_mm256_min_ps((__m256)(a), (__m256)(b)))
+#elif defined __x86_64__
+#define NN_VMAX(a, b) ((nn_vec)_mm_max_ps((__m128)(a), (__m128)(b)))
+#define NN_VMIN(a, b) ((nn_vec)_mm_min_ps((__m128)(a), (__m128)(b)))
+#else
+#define NN_VMAX(a, b) nn_pick((a) > (b), a, b)
+#define NN_VMIN(a, b) nn_pick((a) < (b), a, b)
+
+NN_INLINE nn_vec nn_pick(nn_veci c, nn_vec a, nn_vec b)
+{
+    return (nn_vec)((c & (nn_veci)a) | (~c & (nn_veci)b));
+}
+#endif
+
+NN_INLINE int nn_any(nn_nans bad)
+{
+    int32_t b[NN_LANES], any = 0;
+    memcpy(b, &bad, sizeof b);
+    for (int l = 0; l < NN_LANES; l++)
+        any |= b[l];
+    return any != 0;
+}
+#endif
+
+/* -inf for n = 0; NaN when there is one */
 NN_NOINLINE float nn_max(const float *x, int n)
 {
-    nn_vec s[NN_PARTS];
-    nn_veci bad;
-    int32_t b[NN_LANES];
-    float t[16];
+    nn_vec s[4];
+    nn_nans bad;
+    float t[NN_LANES];
     int i = 0;
     memset(&bad, 0, sizeof bad);
-    for (int q = 0; q < NN_PARTS; q++)
-        for (int l = 0; l < NN_LANES; l++)
-            s[q][l] = -INFINITY;
-    for (; i + 16 <= n; i += 16)
-        for (int q = 0; q < NN_PARTS; q++) {
-            nn_vec v = NN_LOAD(x + i + q * NN_LANES);
-            nn_veci c = s[q] > v;
-            s[q] = (nn_vec)((c & (nn_veci)s[q]) | (~c & (nn_veci)v));
-            bad |= v != v;
-        }
-    memcpy(t, s, sizeof t);
-    memcpy(b, &bad, sizeof b);
     for (int l = 0; l < NN_LANES; l++)
-        t[l] = nn_sel(b[l] != 0, NAN, t[l]);
+        t[l] = -INFINITY;
+    for (int q = 0; q < 4; q++)
+        memcpy(&s[q], t, sizeof t);
+    for (; i + 4 * NN_LANES <= n; i += 4 * NN_LANES)
+        for (int q = 0; q < 4; q++) {
+            nn_vec v = NN_LOAD(x + i + q * NN_LANES);
+            s[q] = NN_VMAX(s[q], v);
+            bad |= NN_NANS(v);
+        }
+    for (; i + NN_LANES <= n; i += NN_LANES) {
+        nn_vec v = NN_LOAD(x + i);
+        s[0] = NN_VMAX(s[0], v);
+        bad |= NN_NANS(v);
+    }
+    s[0] = NN_VMAX(NN_VMAX(s[0], s[1]), NN_VMAX(s[2], s[3]));
+    memcpy(t, &s[0], sizeof t);
     for (int l = 0; i + l < n; l++)
         t[l] = nn_fmax(t[l], x[i + l]);
-    return nn_fold_max(t);
+    for (int h = NN_LANES / 2; h > 0; h /= 2)
+        for (int l = 0; l < h; l++)
+            t[l] = nn_fmax(t[l], t[l + h]);
+    return nn_sel(nn_any(bad), NAN, t[0] + 0.0f);
 }
 
+/* inf for n = 0; NaN when there is one */
 NN_NOINLINE float nn_min(const float *x, int n)
 {
-    nn_vec s[NN_PARTS];
-    nn_veci bad;
-    int32_t b[NN_LANES];
-    float t[16];
+    nn_vec s[4];
+    nn_nans bad;
+    float t[NN_LANES];
     int i = 0;
     memset(&bad, 0, sizeof bad);
-    for (int q = 0; q < NN_PARTS; q++)
-        for (int l = 0; l < NN_LANES; l++)
-            s[q][l] = INFINITY;
-    for (; i + 16 <= n; i += 16)
-        for (int q = 0; q < NN_PARTS; q++) {
-            nn_vec v = NN_LOAD(x + i + q * NN_LANES);
-            nn_veci c = s[q] < v;
-            s[q] = (nn_vec)((c & (nn_veci)s[q]) | (~c & (nn_veci)v));
-            bad |= v != v;
-        }
-    memcpy(t, s, sizeof t);
-    memcpy(b, &bad, sizeof b);
     for (int l = 0; l < NN_LANES; l++)
-        t[l] = nn_sel(b[l] != 0, NAN, t[l]);
+        t[l] = INFINITY;
+    for (int q = 0; q < 4; q++)
+        memcpy(&s[q], t, sizeof t);
+    for (; i + 4 * NN_LANES <= n; i += 4 * NN_LANES)
+        for (int q = 0; q < 4; q++) {
+            nn_vec v = NN_LOAD(x + i + q * NN_LANES);
+            s[q] = NN_VMIN(s[q], v);
+            bad |= NN_NANS(v);
+        }
+    for (; i + NN_LANES <= n; i += NN_LANES) {
+        nn_vec v = NN_LOAD(x + i);
+        s[0] = NN_VMIN(s[0], v);
+        bad |= NN_NANS(v);
+    }
+    s[0] = NN_VMIN(NN_VMIN(s[0], s[1]), NN_VMIN(s[2], s[3]));
+    memcpy(t, &s[0], sizeof t);
     for (int l = 0; i + l < n; l++)
         t[l] = nn_fmin(t[l], x[i + l]);
-    for (int l = 1; l < 16; l++)
-        t[0] = nn_fmin(t[0], t[l]);
-    return t[0];
+    for (int h = NN_LANES / 2; h > 0; h /= 2)
+        for (int l = 0; l < h; l++)
+            t[l] = nn_fmin(t[l], t[l + h]);
+    return nn_sel(nn_any(bad), NAN, t[0] + 0.0f);
 }
 
 #else /* the same tree without vector types */
@@ -192,7 +240,7 @@ NN_NOINLINE float nn_max(const float *x, int n)
     float m = -INFINITY;
     for (int i = 0; i < n; i++)
         m = nn_fmax(m, x[i]);
-    return m;
+    return m + 0.0f;
 }
 
 NN_NOINLINE float nn_min(const float *x, int n)
@@ -200,7 +248,7 @@ NN_NOINLINE float nn_min(const float *x, int n)
     float m = INFINITY;
     for (int i = 0; i < n; i++)
         m = nn_fmin(m, x[i]);
-    return m;
+    return m + 0.0f;
 }
 #endif
 
@@ -253,7 +301,7 @@ NN_NOINLINE double nn_max_d(const double *x, int n)
     double m = -INFINITY;
     for (int i = 0; i < n; i++)
         m = nn_fmax_d(m, x[i]);
-    return m;
+    return m + 0.0;
 }
 
 NN_NOINLINE double nn_min_d(const double *x, int n)
@@ -261,6 +309,6 @@ NN_NOINLINE double nn_min_d(const double *x, int n)
     double m = INFINITY;
     for (int i = 0; i < n; i++)
         m = nn_fmin_d(m, x[i]);
-    return m;
+    return m + 0.0;
 }
 #endif
