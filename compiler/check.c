@@ -5,17 +5,26 @@
 
 #include <string.h>
 
-typedef struct Names { StrList own; struct Names *parent; const Module *m; bool dims; bool any; } Names;
+typedef struct Names {
+    NameList own;
+    struct Names *parent;
+    const Module *m;
+    bool dims;                /* entries and the file level see dims */
+} Names;
 
 static bool knows(const Names *n, const char *name)
 {
     for (; n; n = n->parent)
         for (int i = 0; i < n->own.n; i++)
-            if (n->own.at[i] == name) return true;
+            if (n->own.at[i].s == name) return true;
     return false;
 }
 
-static void add(Names *n, const char *name) { vec_push(&n->own, name); }
+static void add(Names *n, const char *name, Span at)
+{
+    Name x = {name, at};
+    vec_push(&n->own, x);
+}
 
 static bool visible(const Names *n, const char *name)
 {
@@ -24,25 +33,44 @@ static bool visible(const Names *n, const char *name)
     return s && (n->dims || s->decl->kind != DECL_DIM);
 }
 
-static void unknown(const Names *n, const char *name, Span at)
+/* The place of a name that could have been meant: a local, or one of the file. */
+static Span defined_at(const Names *n, const char *name)
+{
+    for (const Names *k = n; k; k = k->parent)
+        for (int i = 0; i < k->own.n; i++)
+            if (k->own.at[i].s == name) return k->own.at[i].span;
+    const Symbol *s = scope_find(n->m, name);
+    if (!s || s->module != n->m) return (Span){0};
+    return s->decl->kind == DECL_STMT ? s->decl->stmt->names.at[0].span : s->decl->name.span;
+}
+
+static void suggest(Diag *d, const Names *n, const char *name)
 {
     StrList known = {0};
+    const char *library = library_with(name);
+    for (const Names *k = n; k; k = k->parent)
+        for (int i = 0; i < k->own.n; i++) vec_push(&known, k->own.at[i].s);
+    scope_names(n->m, &known);
+    const char *near = nearest(name, known.at, known.n);
+    if (library) diag_hint(d, "`%s` is in a library: write `import std.%s;`", name, library);
+    else if (near) {
+        Span at = defined_at(n, near);
+        if (at.src) diag_label(d, at, "a similar name is defined here");
+        diag_hint(d, "did you mean `%s`?", near);
+    }
+}
+
+static void unknown(const Names *n, const char *name, Span at)
+{
     Diag *d = error_at("E0201", at, "no value named `%s`", name);
     diag_here(d, "%s", "");
-    for (const Names *k = n; k; k = k->parent)
-        for (int i = 0; i < k->own.n; i++) vec_push(&known, k->own.at[i]);
-    scope_names(n->m, &known);
     const Symbol *dim = scope_find(n->m, name);
-    if (dim) {
-        diag_label(d, dim->decl->name.span, "a `dim` is seen only in entries and at file level");
-        diag_hint(d, "name the size in the type of an argument, as in `x: real[%s]`", name);
+    if (!dim) {
+        suggest(d, n, name);
         return;
     }
-    const char *near = nearest(name, known.at, known.n);
-    if (!near) return;
-    const Symbol *s = scope_find(n->m, near);
-    if (s && s->module == n->m && s->decl->name.span.src) diag_label(d, s->decl->name.span, "a similar name is defined here");
-    diag_hint(d, "did you mean `%s`?", near);
+    diag_label(d, dim->decl->name.span, "a `dim` is seen only in entries and at file level");
+    diag_hint(d, "name the size in the type of an argument, as in `x: real[%s]`", name);
 }
 
 static void check_expr(Names *n, const Expr *x);
@@ -60,7 +88,7 @@ static void check_reduction(Names *n, const Expr *call)
     for (int i = 0; i < index->list.n; i++) {
         const Expr *k = index->list.at[i];
         if (k->kind == EX_IN) check_expr(n, k->a);
-        if (k->kind == EX_IN || k->kind == EX_NAME) add(&inner, k->name);
+        if (k->kind == EX_IN || k->kind == EX_NAME) add(&inner, k->name, k->at);
     }
     check_list(&inner, &call->list);
 }
@@ -95,7 +123,7 @@ static void bind_type(Names *n, const TypeExpr *t)
     for (int i = 0; i < t->parts.n; i++) bind_type(n, t->parts.at[i]);
     for (int i = 0; i < t->dims.n; i++) {
         const Expr *d = t->dims.at[i];
-        if (d->kind == EX_NAME && !visible(n, d->name)) add(n, d->name);
+        if (d->kind == EX_NAME && !visible(n, d->name)) add(n, d->name, d->span);
     }
 }
 
@@ -108,7 +136,7 @@ static void check_type(Names *n, const TypeExpr *t)
 
 static void define(Names *n, const Stmt *s)
 {
-    for (int i = 0; i < s->names.n; i++) add(n, s->names.at[i].s);
+    for (int i = 0; i < s->names.n; i++) add(n, s->names.at[i].s, s->names.at[i].span);
 }
 
 static void check_body(Names *n, const StmtList *body);
@@ -118,12 +146,12 @@ static void check_scan(Names *n, const Stmt *s)
     Names inner = {.parent = n, .m = n->m, .dims = n->dims};
     for (int i = 0; i < s->seqs.n; i++) {
         check_expr(n, s->seqs.at[i].value);
-        add(&inner, s->seqs.at[i].name.s);
+        add(&inner, s->seqs.at[i].name.s, s->seqs.at[i].name.span);
     }
     for (int i = 0; i < s->inits.n; i++) {
         check_expr(n, s->inits.at[i].value);
-        add(&inner, s->inits.at[i].name.s);
-        add(n, s->inits.at[i].name.s);
+        add(&inner, s->inits.at[i].name.s, s->inits.at[i].name.span);
+        add(n, s->inits.at[i].name.s, s->inits.at[i].name.span);
     }
     check_body(&inner, &s->body);
     for (int i = 0; i < s->body.n; i++)
@@ -136,7 +164,7 @@ static void check_indexed(Names *n, const Stmt *s)
     for (int i = 0; i < s->list.n; i++) {
         const Expr *k = s->list.at[i];
         if (k->kind == EX_IN) check_expr(n, k->a);
-        if (k->kind == EX_IN || k->kind == EX_NAME) add(&inner, k->name);
+        if (k->kind == EX_IN || k->kind == EX_NAME) add(&inner, k->name, k->at);
     }
     check_expr(&inner, s->value);
     define(n, s);
@@ -146,7 +174,7 @@ static void twice(const Names *n, const Stmt *s)
 {
     for (int i = 0; i < s->names.n; i++) {
         bool known = false;
-        for (int k = 0; k < n->own.n; k++) known |= n->own.at[k] == s->names.at[i].s;
+        for (int k = 0; k < n->own.n; k++) known |= n->own.at[k].s == s->names.at[i].s;
         if (!known) continue;
         Diag *d = error_at("E0202", s->names.at[i].span, "`%s` is defined twice", s->names.at[i].s);
         diag_here(d, "%s", "");
@@ -187,7 +215,7 @@ static void check_formals(Names *n, const FormalList *l, bool binds)
                 diag_here(d, "%s", "");
             }
     }
-    for (int i = 0; i < l->n; i++) add(n, l->at[i].name.s);
+    for (int i = 0; i < l->n; i++) add(n, l->at[i].name.s, l->at[i].name.span);
 }
 
 static void check_function(const Module *m, const Decl *d)
@@ -199,7 +227,7 @@ static void check_function(const Module *m, const Decl *d)
     Names n = {.parent = &outer, .m = m, .dims = outer.dims};
     check_body(&n, &d->body);
     Names g = {.parent = &n, .m = m, .dims = outer.dims};
-    for (int i = 0; i < d->gradient_names.n; i++) add(&g, d->gradient_names.at[i].s);
+    for (int i = 0; i < d->gradient_names.n; i++) add(&g, d->gradient_names.at[i].s, d->gradient_names.at[i].span);
     check_body(&g, &d->gradient);
 }
 

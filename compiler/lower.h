@@ -26,6 +26,7 @@ typedef VEC(const char *) StrList;
 void scope_names(const Module *m, StrList *out);
 Module *module_load(const Source *src);                /* parses, imports, declares */
 int modules_loaded(Module *const **out);               /* every file read so far */
+const char *library_with(const char *name);
 void scope_reset(void);                                /* called by arena_release */
 bool is_builtin_name(const char *name);                /* primitives and words with a meaning */
 int builtin_names(const char *const **names);
@@ -41,6 +42,7 @@ typedef enum ValueKind {
     V_SET,          /* tensors by parameter */
     V_FUNCTION,     /* fn, layer or entry, perhaps with static arguments */
     V_BUILTIN,
+    V_STACK,        /* n layers one behind the other: parts[0] is the layer, num how many */
     V_INSTANCE,
     V_STRING,
     V_DISTRIBUTION, /* what may stand behind ~ */
@@ -204,11 +206,12 @@ typedef struct Builtin {
     const char *signature;    /* for messages and `nnc help` */
 } Builtin;
 typedef Value BuiltinFn(Env *e, const Builtin *b, ArgumentList *args, Span whole);
-BuiltinFn call_reshape, call_flatten, call_transpose, call_concat, call_join, call_split, call_pad, call_reverse, call_filled, call_one_hot;
+BuiltinFn call_rearrange, call_stack, call_reshape, call_flatten, call_transpose, call_concat, call_join, call_split, call_pad, call_reverse, call_filled, call_one_hot;
 extern const Builtin builtins[];           /* ends with a row of zeros */
 const Builtin *builtin_find(const char *name);
 
 /* ---- lower_inst.c ---- */
+bool is_layer(const Value *v);                         /* something that an instance can be made of */
 Inst *inst_child(Inst *parent, const char *name, const Expr *site, Value layer);
 Value instance_new(Env *e, Value layer, const char *name, const Expr *site, Span at);
 Value inline_instance(Env *e, Value layer, const Expr *site, Span at);

@@ -164,6 +164,18 @@ static Module *load(const Source *src, const char *key, Span at, bool with_prelu
 
 Module *module_load(const Source *src) { return load(src, src->name, (Span){0}, true); }
 
+/* The library that has the name but was not imported, or NULL. */
+const char *library_with(const char *name)
+{
+    static const char *const libraries[] = {"optim", "rnn", "attention"};
+    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
+        const Source *src = source_std(libraries[i]);
+        Module *m = src ? load(src, src->name, (Span){0}, false) : NULL;
+        if (m && find_in(m->scope->own.at, m->scope->own.n, name)) return libraries[i];
+    }
+    return NULL;
+}
+
 int modules_loaded(Module *const **out)
 {
     VEC(Module *) all = {0};
