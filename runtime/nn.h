@@ -28,7 +28,8 @@
 #endif
 
 /* How the public functions are declared.  In a single-file model they are private to it, so that
- * two such models can be linked into one program. */
+ * two such models can be linked into one program; it defines NN_WITHOUT_ KERNELS, RANDOM or FILES
+ * for the parts that it leaves out. */
 #ifndef NN_API
 #ifdef NN_SINGLE_FILE
 #define NN_API static NN_UNUSED
@@ -55,6 +56,7 @@ NN_API const char *nn_isa_name(void);
  * not while another thread computes. */
 NN_API int nn_isa_set(int level);
 
+#ifndef NN_WITHOUT_KERNELS
 /* ---- matrix products ----------------------------------------------------------------------- */
 
 /* C[M][N] = A B, or C += A B with NN_ACC; then + bias[j] with NN_BIAS; then one activation.
@@ -104,6 +106,8 @@ NN_API float nn_vdot(int n, const float *x, const float *y);
 NN_API float nn_vmax(int n, const float *x);
 NN_API float nn_vmin(int n, const float *x);
 
+#endif
+#ifndef NN_WITHOUT_RANDOM
 /* ---- random numbers ------------------------------------------------------------------------ */
 
 /* Element i of an array is a pure function of (seed, call, site, i): the Philox-4x32-10 block
@@ -128,6 +132,7 @@ NN_API void nn_orthogonal(float *w, int rows, int cols, void *work);
 NN_API void nn_orthogonal_d(double *w, int rows, int cols, void *work);
 NN_API size_t nn_orthogonal_work(int rows, int cols);
 
+#endif
 /* ---- files (hosted only) ------------------------------------------------------------------- */
 
 typedef enum nn_dtype {
@@ -153,6 +158,7 @@ typedef struct nn_group {
     void *base; /* written by nn_load, only read by nn_save */
 } nn_group;
 
+#ifndef NN_WITHOUT_FILES
 /* Write or read one safetensors file.  0 when done; else -1, and error (of error_size bytes, may
  * be NULL for 0) holds one line that names the file and the tensor.  Saving replaces the file in
  * one step or not at all.  Loading checks the whole file first and changes nothing unless names,
@@ -167,6 +173,7 @@ NN_API int nn_save_groups(const char *path, const nn_group *groups, int count,
                           char *error, size_t error_size);
 NN_API int nn_load_groups(const char *path, const nn_group *groups, int count,
                           char *error, size_t error_size);
+#endif
 
 #ifdef __cplusplus
 }

@@ -8,6 +8,7 @@
  * or the structs filled from one.  A file is replaced in one step or not at all.  A struct is
  * changed only after the whole header has been found to say exactly what the tables say: same
  * names, types and shapes, no gaps, no overlaps, and a file of exactly that length. */
+#ifndef NN_ISA /* once, when pasted into a file that is compiled in passes */
 #include "nn.h"
 #if __STDC_HOSTED__
 #include <stdarg.h>
@@ -473,4 +474,5 @@ NN_API int nn_load(const char *path, const nn_tensor *table, int count, void *ba
 }
 #else
 typedef int nn_file_is_for_hosted_systems;
+#endif
 #endif

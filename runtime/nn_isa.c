@@ -3,6 +3,7 @@
  * In comes the processor (and, in a hosted build, the environment variable NN_ISA, which can only
  * lower the choice), out goes one of the NN_LEVEL_ values.  It is decided once; two threads that
  * ask for the first time at once decide the same. */
+#ifndef NN_ISA /* once, when pasted into a file that is compiled in passes */
 #include "nn.h"
 #if __STDC_HOSTED__
 #include <stdlib.h>
@@ -90,3 +91,4 @@ NN_API const char *nn_isa_name(void)
     default: return "scalar";
     }
 }
+#endif
