@@ -180,7 +180,9 @@ static const char *add_string(Lexer *x, const char *begin)
 
 /* ---- what is no token ----------------------------------------------------------------------- */
 
-/* Characters that people paste or remember from elsewhere. */
+enum { NO_TOKEN = 0, A_COMMENT = -1, A_BLANK = -2 };
+
+/* Characters that people paste or remember from elsewhere, and what they stand for. */
 typedef struct Foreign { const char *text; int kind; const char *hint; } Foreign;
 static const Foreign foreign[] = {
     {"−", MINUS, "write `-`"}, {"–", MINUS, "write `-`"}, {"×", TIMES, "write `*`"},
@@ -189,11 +191,11 @@ static const Foreign foreign[] = {
     {"→", ARROW, "write `->`"}, {"∧", AND, "write `&&`"}, {"∨", OR, "write `||`"},
     {"¬", NOT, "write `!`"}, {"∈", IN, "write `in`"}, {"…", DOTS, "write `..`"},
     {"∼", TILDE, "write `~`"}, {"’", TICK, "write `'`"}, {"′", TICK, "write `'`"},
-    {"²", 0, "write `^2`"}, {"³", 0, "write `^3`"}, {"√", 0, "write `sqrt(x)`"},
-    {"∑", 0, "write `sum(x)`"}, {"“", 0, "a string stands between two `\"`"},
-    {"”", 0, "a string stands between two `\"`"}, {"\xC2\xA0", 0, "write a plain space"},
-    {"&", AND, "write `&&`"}, {"|", OR, "write `||`"}, {"#", -1, "a comment begins with `//`"},
-    {"\\", 0, "lines go on without a mark"}, {"`", 0, "a string stands between two `\"`"},
+    {"²", NO_TOKEN, "write `^2`"}, {"³", NO_TOKEN, "write `^3`"}, {"√", NO_TOKEN, "write `sqrt(x)`"},
+    {"∑", NO_TOKEN, "write `sum(x)`"}, {"“", NO_TOKEN, "a string stands between two `\"`"},
+    {"”", NO_TOKEN, "a string stands between two `\"`"}, {"\xC2\xA0", A_BLANK, "write a plain space"},
+    {"&", AND, "write `&&`"}, {"|", OR, "write `||`"}, {"#", A_COMMENT, "a comment begins with `//`"},
+    {"\\", NO_TOKEN, "lines go on without a mark"}, {"`", NO_TOKEN, "a string stands between two `\"`"},
 };
 
 static const Foreign *find_foreign(const char *s, int n)
@@ -202,6 +204,34 @@ static const Foreign *find_foreign(const char *s, int n)
         if (strlen(foreign[i].text) == (size_t)n && memcmp(foreign[i].text, s, (size_t)n) == 0)
             return &foreign[i];
     return NULL;
+}
+
+/* A string in the quotes of a text processor: its end, or NULL. */
+static const char *curly_end(const Lexer *x, const char *begin)
+{
+    static const char open[] = "“", close[] = "”";
+    const char *stop = line_end(x, begin);
+    if (memcmp(begin, open, sizeof open - 1)) return NULL;
+    for (const char *s = begin; s + sizeof close - 1 <= stop; s++)
+        if (memcmp(s, close, sizeof close - 1) == 0) return s + sizeof close - 1;
+    return NULL;
+}
+
+/* Goes on with what the character stands for. */
+static const char *replace_character(Lexer *x, const Foreign *f, const char *begin, int n)
+{
+    const char *string_end = curly_end(x, begin);
+    if (f->kind == NO_TOKEN && !string_end) return begin + n;
+    x->taint = false;
+    if (f->kind == A_COMMENT) return line_end(x, begin);
+    if (f->kind == A_BLANK) return begin + n;
+    if (!string_end) {
+        add_token(x, f->kind, begin, begin + n);
+        return begin + n;
+    }
+    add_token(x, STRING, begin, string_end)->text =
+        intern(begin + n, (size_t)(string_end - begin - 2 * n));
+    return string_end;
 }
 
 static const char *skip_character(Lexer *x, const char *begin)
@@ -216,9 +246,9 @@ static const char *skip_character(Lexer *x, const char *begin)
                            ? format("the control character %d cannot stand here", *begin)
                            : format("the character `%.*s` cannot stand here", n, begin);
     Diag *d = lexer_error(x, "E0105", begin, begin + n, text);
-    if (f) diag_hint(d, "%s", f->hint);
-    if (f && f->kind > 0) add_token(x, f->kind, begin, begin + n)->is_tainted = false;
-    return f && f->kind < 0 ? line_end(x, begin) : begin + n;
+    if (!f) return begin + n;
+    diag_hint(d, "%s", f->hint);
+    return replace_character(x, f, begin, n);
 }
 
 /* Bytes that are no text may stand nowhere, not even in a comment: each run is reported once. */

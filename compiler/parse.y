@@ -32,6 +32,7 @@ static void yyerror(const Span *at, Parser *p, const char *message);
     Expr *expr;
     ExprList exprs;
     TypeExpr *type;
+    Elem elem;
     TypeList types;
     Name name;
     NameList names;
@@ -48,7 +49,7 @@ static void yyerror(const Span *at, Parser *p, const char *message);
 
 %token END 0 "end of file"
 %token FORMULA "formula"
-%token <token> NAME "name" NUMBER "number" STRING "string" ELEM "element type"
+%token <token> NAME "name" NUMBER "number" STRING "string" ELEM "element_type"
 %token IMPORT "import" AS "as" CONST "const" DIM "dim" FN "fn" LAYER "layer" ENTRY "entry"
 %token TRAINING "training" TEST "test" PARAM "param" STATE "state" UPDATE "update" SCAN "scan"
 %token NEXT "next" EMIT "emit" RETURN "return" REQUIRE "require" ASSERT "assert"
@@ -72,6 +73,7 @@ static void yyerror(const Span *at, Parser *p, const char *message);
 %type <exprs> exprs args items dim_sizes
 %type <type> type type_given result
 %type <types> types
+%type <elem> element
 %type <formal> formal
 %type <formals> formal_list formals statics
 %type <init> init
@@ -190,9 +192,13 @@ type_given:
   ;
 
 type:
-    "element type"                      { $$ = type_element(@$, $1->elem, (ExprList){0}); }
-  | "element type" "[" dim_sizes "]"    { $$ = type_element(@$, $1->elem, $3); }
+    element                             { $$ = type_element(@$, $1, (ExprList){0}); }
+  | element "[" dim_sizes "]"           { $$ = type_element(@$, $1, $3); }
   | "(" types ")"                       { $$ = type_tuple(@$, $2); }
+  ;
+
+element:
+    "element_type"                      { $$ = $1->elem; }
   ;
 
 types:
@@ -365,7 +371,7 @@ primary:
   | "training"                          { $$ = expr_new(EX_TRAINING, @$, @$); }
   | "next" "name"                       { $$ = expr_new(EX_NEXT, @$, @2); $$->name = $2->text; }
   | "grad" "(" args ")"                 { $$ = expr_list(p, EX_GRAD, @$, @1, NULL, $3); }
-  | "element type" "(" args ")"         { $$ = expr_list(p, EX_CONVERT, @$, @1, NULL, $3);
+  | "element_type" "(" args ")"         { $$ = expr_list(p, EX_CONVERT, @$, @1, NULL, $3);
                                           $$->elem = $1->elem; }
   | "(" expr ")"                        { $$ = $2; $$->span = @$; }
   | "(" expr "," exprs ")"              { $$ = expr_list(p, EX_TUPLE, @$, @$, NULL,
@@ -427,13 +433,18 @@ static int yyreport_syntax_error(const yypcontext_t *ctx, Parser *p)
     VEC(const char *) stack = {0};
     for (const yy_state_t *s = ctx->yyssp; *s != 0; s--)
         vec_push(&stack, yysymbol_name(YY_ACCESSING_SYMBOL(*s)));
+    vec_push(&stack, "START");
     const char *shorter[SHORT_STACK];
     int depth = stack_collapse(stack.at, stack.n, shorter, SHORT_STACK);
 
     yysymbol_kind_t list[YYNTOKENS];
-    bool expected[YYNTOKENS] = {false};
+    bool symbols[YYNTOKENS] = {false}, expected[YYMAXUTOK + 1] = {false};
     int n = yypcontext_expected_tokens(ctx, list, YYNTOKENS);
-    for (int i = 0; i < n; i++) expected[list[i]] = true;
+    for (int i = 0; i < n; i++) symbols[list[i]] = true;
+    for (int kind = 0; kind <= YYMAXUTOK; kind++) {
+        yysymbol_kind_t symbol = YYTRANSLATE(kind);
+        expected[kind] = symbol != YYSYMBOL_YYUNDEF && symbols[symbol];
+    }
     syntax_error(p, &(Stop){shorter, depth, expected});
     return 0;
 }

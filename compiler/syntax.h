@@ -55,24 +55,59 @@ Stmt *stmt_new(const Parser *p, StmtKind kind, Span span);
 Decl *decl_new(const Parser *p, DeclKind kind, Span span);
 Name name_of(const Token *t);
 
-/* ---- syntax.c: errors ----------------------------------------------------------------------- */
+/* ---- repair.c: the list of tokens, and how a parse can go on after an error ----------------- */
 
-/* What the parser knows where it stopped: the symbols it has stacked, the last first, and which
- * tokens could follow. */
+/* The last bracket before token `at` that is still open, or -1; and the bracket that closes `open`,
+ * or -1. */
+int token_opener(const Parser *p, int at);
+int token_closer(const Parser *p, int open);
+/* What kind of bracket closes this kind. */
+int closing_kind(int open_kind);
+bool token_begins_line(const Parser *p, int at);
+/* Words with which an item of a file begins, and a statement of a body. */
+bool kind_begins_item(int kind);
+bool kind_begins_stmt(int kind);
+bool kind_is_reserved(int kind);
+
+/* Each edits the tokens; the parser must start again. */
+void repair_insert(Parser *p, int at, int kind);
+void repair_replace(Parser *p, int at, int kind);
+void repair_delete(Parser *p, int from, int to);
+/* Takes the statement or item around token `at` out, but keeps a body that follows a broken head. */
+void repair_skip(Parser *p, int at);
+
+/* ---- syntax.c, mistakes.c: errors ----------------------------------------------------------- */
+
+/* What the parser knows where it stopped: the symbols it has stacked, the last first and
+ * shortened by stack_collapse, and which tokens could follow. */
 typedef struct Stop {
     const char *const *stack;
     int depth;
-    const bool *expected;                   /* by yysymbol_kind_t */
+    const bool *expected;                   /* by kind of token */
 } Stop;
+
+/* One syntax error: token `at` does not fit. */
+typedef struct Mistake {
+    Parser *p;
+    const Stop *stop;
+    int at;
+    Token token, before;                    /* before: the token in front, or END at the very front */
+} Mistake;
 
 /* Reports the error at p->tokens.at[p->next - 1] and repairs p->tokens. */
 void syntax_error(Parser *p, const Stop *stop);
+/* Reports and counts; the one way from the parser to a report. */
+Diag *syntax_report(Parser *p, const char *code, Span at, const char *text);
 void syntax_too_deep(Parser *p, Span at);
+/* Reports and repairs one of the mistakes that people make; false: it is none of them. */
+bool mistake_is_known(const Mistake *m);
 
-/* The message for a stack of symbols, the last first; NULL: none was written for it. Runs of
- * operands and operators in it may be collapsed by stack_collapse. */
-const char *syntax_message(const char *const *stack, int depth);
-/* Shortens a stack for syntax_message: returns the new depth. */
+/* Whether the stack ends in these symbols, written as in syntax_errors.def. */
+bool stack_ends_in(const char *const *stack, int depth, const char *symbols);
+/* Shortens a stack, the last symbol first, by naming each run of operands and operators EXPR or
+ * OPERATOR; returns the new depth, at most `capacity`. */
 int stack_collapse(const char *const *stack, int depth, const char **shorter, int capacity);
+/* The message and the hint (or NULL) for a shortened stack; NULL: none was written for it. */
+const char *syntax_message(const char *const *stack, int depth, const char **hint);
 
 #endif
