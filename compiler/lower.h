@@ -94,6 +94,7 @@ struct Inst {
     bool in_entry;            /* belongs to an entry: nobody else can use its weights */
     VEC(Ordinal) ordinals;    /* how many inline instances of each layer */
     int applications;         /* in this entry */
+    Span first_use;           /* the call that fixed the sizes */
 };
 
 /* ---- the lowering state -------------------------------------------------------------------------------- */
@@ -135,6 +136,7 @@ typedef struct Lower {
     Span eq_name_span;
     int set_size;             /* parameters known in the round before */
     bool final_round;
+    Span user_call;           /* the innermost call that is written in the user's files */
     struct TestEnv *test;
 } Lower;
 extern Lower *low;            /* one program is lowered at a time */
@@ -177,6 +179,8 @@ Value lower_unary_op(Op op, Value a, Span at);
 Value lower_select(Value c, Value a, Value b, Span whole);
 /* Brings operands to one element type and shape; `what` is as in "cannot add"; reports E0302, E0320. */
 bool unify(const Value *a, const Value *b, Node **na, Node **nb, const char *what, Span at);
+/* What is wrong inside a library shows the call that led there. */
+void diag_context(Diag *d, Span at);
 bool static_context(void);                             /* tests and initial values: numbers stay numbers */
 
 /* ---- lower_matmul.c ---- */

@@ -37,12 +37,23 @@ static Value bad_value(const Value *v, const char *code, const char *text)
 
 /* ---- elementwise ---- */
 
+/* log(softmax(z)) loses the digits that log_softmax(z) keeps. */
+static void warn_log_softmax(Env *e, const Expr *x, Span whole)
+{
+    const Expr *f = !x ? NULL : x->kind == EX_CALL ? x->a : x->kind == EX_BINARY && x->op == O_PIPE ? x->b : NULL;
+    const Symbol *s = f && f->kind == EX_NAME && !strcmp(f->name, "softmax") ? scope_find(e->module, f->name) : NULL;
+    if (!s || !s->module->src->is_std) return;
+    Diag *d = warning_at("W0102", whole, "`log(softmax(..))` loses digits where the probability is small");
+    diag_here(d, "%s", "");
+    diag_hint(d, "write `log_softmax(..)`");
+}
+
 static Value call_unary(Env *e, const Builtin *b, ArgumentList *args, Span whole)
 {
-    (void)e;
     Value v;
     static const char *const names[] = {"x"};
     if (!sort_arguments(args, names, 1, 1, b->name, whole, &v)) return v;
+    if (b->op == OP_LOG) warn_log_softmax(e, args->at[0].expr, whole);
     Value y = lower_unary_op(b->op, v, whole);
     y.span = whole;
     return y;
@@ -348,8 +359,8 @@ const Builtin builtins[] = {
     {"params", call_params, OP_COUNT, false, "params, params(instance)"},
     {"is_integer", call_is_integer, OP_COUNT, false, "is_integer(x)"},
     {"size", call_size, OP_SIZE, false, "size(x, axis)"},
-    {"rearrange", call_unavailable, OP_COUNT, false, "rearrange(x, \"pattern\")"},
-    {"stack", call_unavailable, OP_COUNT, true, "value"},
+    {"rearrange", call_rearrange, OP_COUNT, false, "rearrange(x, \"pattern\")"},
+    {"stack", call_stack, OP_COUNT, true, "value"},
     {"cumsum", call_unavailable, OP_COUNT, false, "cumsum(x, axis = ..)"},
     {"sizeof", call_unavailable, OP_COUNT, false, "sizeof(work)"},
     {0},

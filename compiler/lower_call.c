@@ -126,13 +126,16 @@ Value call_body(const Value *f, Env *outer, const Value *values, Span whole)
     const Decl *d = f->decl;
     if (is_active(d, whole)) return value_poison();
     const char *eq = low->eq_name;
+    Span user = low->user_call;
     low->eq_name = NULL;
+    if (whole.src && !whole.src->is_std) low->user_call = whole;
     vec_push(&low->active, d);
     Env *body = env_new(outer, f->module, d, outer->inst);
     collect_targets(body, &d->body);
     Value v = lower_body(body, &d->body, whole);
     low->active.n--;
     low->eq_name = eq;
+    low->user_call = user;
     if (v.kind != V_POISON && d->type && !check_result(body, d->type, &v, whole)) return value_poison();
     if (v.kind != V_POISON && d->has_gradient) v = stated_call(f, values, v, whole);
     return v;
@@ -171,6 +174,7 @@ static Value call_member(Value *args, int n, const Slot *slot, void *user)
 static bool maps(const Value *f, const ArgumentList *args)
 {
     const Value *g = f->kind == V_INSTANCE ? &f->inst->layer : f;
+    if (g->kind != V_FUNCTION) return false;
     for (int i = 0; i < args->n; i++) {
         if (args->at[i].value->kind != V_SET) continue;
         int k = args->at[i].name ? formal_index(&g->decl->formals, args->at[i].name) : i;
@@ -197,7 +201,7 @@ Value call_value(Env *e, Value f, ArgumentList *args, const Expr *site, Span who
     low->g->span = whole;
     if (f.kind == V_POISON) return f;
     if (f.kind == V_BUILTIN) return f.builtin->call(e, f.builtin, args, whole);
-    if (f.kind == V_FUNCTION && f.decl->kind == DECL_LAYER) f = inline_instance(e, f, site, whole);
+    if (is_layer(&f)) f = inline_instance(e, f, site, whole);
     if (f.kind == V_POISON) return f;
     if (f.kind != V_FUNCTION && f.kind != V_INSTANCE) {
         Diag *d = error_at("E0204", f.span.src ? f.span : whole, "%s cannot be called", value_text(&f));

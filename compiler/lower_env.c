@@ -78,7 +78,7 @@ static Value stmt_value(const Symbol *s)
         return value_poison();
     }
     Value v = lower_expr(e, st->value);
-    if (v.kind == V_FUNCTION && v.decl->kind == DECL_LAYER) return instance_new(e, v, st->names.at[0].s, st->value, st->span);
+    if (is_layer(&v)) return instance_new(e, v, st->names.at[0].s, st->value, st->span);
     return v;
 }
 

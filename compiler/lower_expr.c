@@ -9,6 +9,11 @@
 
 bool static_context(void) { return low->in_init || !low->entry; }
 
+void diag_context(Diag *d, Span at)
+{
+    if (at.src && at.src->is_std && low->user_call.src) diag_label(d, low->user_call, "in this call");
+}
+
 /* ---- bringing two operands together ---- */
 
 static const char *operator_verb(Operator o)
@@ -31,6 +36,7 @@ static void diag_operands(Diag *d, const Value *a, const Value *b)
     diag_here(d, "%s", "");
     if (a->span.src) diag_label(d, a->span, "%s", value_text(a));
     if (b->span.src) diag_label(d, b->span, "%s", value_text(b));
+    diag_context(d, a->span);
 }
 
 static bool is_word(const char *s)

@@ -328,7 +328,7 @@ Value stated_call(const Value *f, const Value *values, Value result, Span at)
     ValueList parts = {0};
     for (int i = 0; i < c->n_results; i++) {
         Attr attr = {.k = i, .ref = c};
-        low->g->span = at;
+        low->g->span = f->span.src ? f->span : at;
         vec_push(&parts, value_node(graph_node(low->g, OP_CUSTOM, &attr, operands.at[c->n_inputs + i]->type, operands.n, operands.at), at));
     }
     CustomMemo m = {f->decl, operands.at, operands.n, result.kind == V_TUPLE ? value_tuple(&parts, at) : parts.at[0]};

@@ -211,7 +211,7 @@ static Value literal_nodes(const ValueList *parts, Span at)
     for (int i = 0; i < parts->n; i++) {
         Node *n = value_to_node(&parts->at[i], e);
         if (!n) return value_poison();
-        if (n->type.elem != e || n->type.shape.rank == MAX_RANK || (i && !shape_equal(&n->type.shape, &parts->at[0].node->type.shape) && parts->at[0].kind == V_NODE))
+        if (n->type.elem != e || n->type.shape.rank == MAX_RANK)
             return ragged(&parts->at[i], &parts->at[0]), value_poison();
         nodes[i] = with_leading_one(n);
         if (!shape_equal(&nodes[i]->type.shape, &nodes[0]->type.shape)) return ragged(&parts->at[i], &parts->at[0]), value_poison();
@@ -219,11 +219,37 @@ static Value literal_nodes(const ValueList *parts, Span at)
     return value_node(n_concat(low->g, 0, parts->n, nodes), at);
 }
 
+/* Sizes that are not known yet: [N, 784] and [.., 784] are lists, as `reshape` takes them. */
+static bool add_list_dots(Env *e, const Expr *x, ValueList *parts)
+{
+    if (!e->has_dots) {
+        Diag *d = error_at("E0306", x->span, "`..` stands for nothing here");
+        diag_here(d, "%s", "");
+        return false;
+    }
+    for (int i = 0; i < e->dots.rank; i++) vec_push(parts, value_size(e->dots.size[i], x->span));
+    return true;
+}
+
+static bool is_list(const ValueList *parts)
+{
+    bool symbolic = false;
+    for (int i = 0; i < parts->n; i++) {
+        if (parts->at[i].kind != V_NUMBER || !parts->at[i].size) return false;
+        symbolic |= isnan(parts->at[i].num);
+    }
+    return symbolic;
+}
+
 Value lower_array(Env *e, const Expr *x)
 {
     ValueList parts = {0};
     bool plain = true;
     for (int i = 0; i < x->list.n; i++) {
+        if (x->list.at[i]->kind == EX_DOTS) {
+            if (!add_list_dots(e, x->list.at[i], &parts)) return value_poison();
+            continue;
+        }
         Value v = lower_expr(e, x->list.at[i]);
         if (v.kind == V_POISON) return v;
         const Shape *s;
@@ -232,5 +258,6 @@ Value lower_array(Env *e, const Expr *x)
         if (v.kind == V_TABLE && v.shape.rank == MAX_RANK) return too_many(x, &v), value_poison();
         vec_push(&parts, v);
     }
+    if (is_list(&parts)) return value_tuple(&parts, x->span);
     return plain ? literal_table(&parts, x->span) : literal_nodes(&parts, x->span);
 }

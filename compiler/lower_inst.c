@@ -37,9 +37,13 @@ Inst *entry_inst(const Decl *entry)
     return i;
 }
 
+static const char *layer_name(const Value *layer) { return layer->kind == V_STACK ? "stack" : layer->decl->name.s; }
+
+bool is_layer(const Value *v) { return v->kind == V_STACK || (v->kind == V_FUNCTION && v->decl->kind == DECL_LAYER); }
+
 static Value no_memory(const Value *layer, Span at)
 {
-    Diag *d = error_at("E0502", at, "`%s` has weights, and a `fn` has no memory", layer->decl->name.s);
+    Diag *d = error_at("E0502", at, "`%s` has weights, and a `fn` has no memory", layer_name(layer));
     diag_here(d, "%s", "");
     diag_hint(d, "make this a `layer`, or use the layer in an entry");
     return value_poison();
@@ -66,7 +70,7 @@ Value inline_instance(Env *e, Value layer, const Expr *site, Span at)
     if (!e->inst) return no_memory(&layer, at);
     for (int i = 0; i < e->inst->children.n; i++)
         if (e->inst->children.at[i].site == site) return (Value){.kind = V_INSTANCE, .span = at, .inst = e->inst->children.at[i].inst};
-    const char *name = low->eq_name ? low->eq_name : ordinal_name(e->inst, layer.decl->name.s);
+    const char *name = low->eq_name ? low->eq_name : ordinal_name(e->inst, intern_str(layer_name(&layer)));
     return (Value){.kind = V_INSTANCE, .span = at, .inst = inst_child(e->inst, name, site, layer)};
 }
 
@@ -78,9 +82,42 @@ static bool same_arguments(const ValueList *a, const ArgumentList *b)
     return true;
 }
 
+/* stack[4, Block]: the layers 0, 1, .. one behind the other; further arguments go to each. */
+static Value stack_apply(Inst *inst, ArgumentList *args, Span whole)
+{
+    Value layer = inst->layer.parts.at[0], v = value_poison();
+    for (int i = 0; i < (int)inst->layer.num; i++) {
+        Inst *one = inst_child(inst, intern_str(format("%d", i)), NULL, layer);
+        ArgumentList next = {0};
+        for (int k = 0; k < args->n; k++) vec_push(&next, args->at[k]);
+        if (i) next.at[0].value = NEW(Value), *next.at[0].value = v;
+        v = instance_apply(one, &next, whole);
+        if (v.kind == V_POISON) return v;
+    }
+    return v;
+}
+
+Value call_stack(Env *e, const Builtin *b, ArgumentList *args, Span whole)
+{
+    (void)e;
+    static const char *const names[] = {"n", "layer"};
+    Value v[2];
+    long n;
+    if (!sort_arguments(args, names, 2, 2, b->name, whole, v)) return value_poison();
+    if (!value_integer(&v[0], &n) || n < 1 || n > 10000 || !is_layer(&v[1])) {
+        Diag *d = error_at("E0205", whole, "`stack[n, Layer]` takes a number from 1 and a layer");
+        diag_here(d, "%s", "");
+        return value_poison();
+    }
+    Value s = {.kind = V_STACK, .span = whole, .num = (double)n};
+    vec_push(&s.parts, v[1]);
+    return s;
+}
+
 /* The same instance applied to the same values is the same value, draws and updates included. */
 Value instance_apply(Inst *inst, ArgumentList *args, Span whole)
 {
+    if (inst->layer.kind == V_STACK && args->n) return stack_apply(inst, args, whole);
     if (inst->layer.kind != V_FUNCTION) {
         Diag *d = error_at("E0204", whole, "`%s` cannot be called", inst->path);
         diag_here(d, "%s", "");
@@ -91,6 +128,7 @@ Value instance_apply(Inst *inst, ArgumentList *args, Span whole)
     Env *outer;
     Value values[MAX_ARGS];
     inst->applications++;
+    if (!inst->first_use.src) inst->first_use = whole.src && whole.src->is_std ? low->user_call : whole;
     if (!open_call(&inst->layer, args, inst, whole, &outer, values)) return value_poison();
     Value v = call_body(&inst->layer, outer, values, whole);
     Memo m = {.inst = inst, .result = v};

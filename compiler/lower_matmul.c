@@ -16,10 +16,11 @@ const char *const_named(SizeRef s)
     return NULL;
 }
 
-static const char *with_name(SizeRef s)
+/* "32 on the left (H = 32)" */
+static const char *on_side(SizeRef s, const char *side)
 {
-    const char *name = const_named(s);
-    return name ? format("%s (%s = %s)", size_text(s), name, size_text(s)) : size_text(s);
+    const char *name = size_is_const(s, NULL) ? const_named(s) : NULL;
+    return name ? format("%s on the %s (%s = %s)", size_text(s), side, name, size_text(s)) : format("%s on the %s", size_text(s), side);
 }
 
 static Slot *slot_of(const Node *n)
@@ -37,7 +38,7 @@ static void report_inner(const Value *a, const Value *b, SizeRef left, SizeRef r
     diag_here(d, "%s", "");
     diag_label(d, a->span, "%s", value_text(a));
     diag_label(d, b->span, "%s", value_text(b));
-    diag_note(d, "`@` needs [.., m] @ [m, n]; here m is %s on the left and %s on the right", with_name(left), with_name(right));
+    diag_note(d, "`@` needs [.., m] @ [m, n]; here m is %s and %s", on_side(left, "left"), on_side(right, "right"));
     const Node *n = b->kind == V_NODE ? b->node : NULL;
     Slot *s = n && (n->op == OP_PARAM || n->op == OP_STATE) ? slot_of(n) : NULL;
     if (!s) return;

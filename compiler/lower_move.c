@@ -26,39 +26,47 @@ static bool axis_number(const Value *v, int rank, int def, Span at, int *axis)
     return true;
 }
 
-/* [N, 784] as a shape: an array literal, a tuple, or one size */
-static bool shape_of(Env *e, const Expr *x, Shape *out)
+static bool add_size(const Value *v, Shape *out)
 {
-    ExprList one = {0};
-    const ExprList *l = x->kind == EX_ARRAY || x->kind == EX_TUPLE ? &x->list : &one;
-    if (l == &one) vec_push(&one, (Expr *)x);
-    for (int i = 0; i < l->n; i++) {
-        SizeRef s;
-        if (l->at[i]->kind == EX_DOTS) {
-            if (!e->has_dots) return problem("E0306", l->at[i]->span, "`..` stands for nothing here"), false;
-            for (int k = 0; k < e->dots.rank && out->rank < MAX_RANK; k++) out->size[out->rank++] = e->dots.size[k];
-            continue;
+    if (v->kind != V_NUMBER || !v->size) return problem("E0306", v->span, format("a size must be an integer that is known at compile time, this is %s", value_text(v))), false;
+    if (out->rank == MAX_RANK) return problem("E0304", v->span, format("more than %d axes", MAX_RANK)), false;
+    if (size_upper(v->size) < 0) return problem("E0307", v->span, format("this size would be negative: %s", size_text(v->size))), false;
+    out->size[out->rank++] = v->size;
+    return true;
+}
+
+/* [N, 784] as a shape: a list of sizes, or one size */
+static bool shape_of(const Value *v, Shape *out)
+{
+    if (v->kind == V_TABLE && v->shape.rank == 1) {
+        long n = 0;
+        size_is_const(v->shape.size[0], &n);
+        for (long i = 0; i < n; i++) {
+            Value one = value_number(v->table[i], v->span);
+            if (!add_size(&one, out)) return false;
         }
-        if (!(s = lower_size(e, l->at[i]))) return false;
-        if (out->rank == MAX_RANK) return problem("E0304", x->span, format("more than %d axes", MAX_RANK)), false;
-        out->size[out->rank++] = s;
+        return true;
     }
+    if (v->kind != V_TUPLE) return add_size(v, out);
+    for (int i = 0; i < v->parts.n; i++)
+        if (!add_size(&v->parts.at[i], out)) return false;
     return true;
 }
 
 Value call_reshape(Env *e, const Builtin *b, ArgumentList *args, Span whole)
 {
+    (void)e;
+    static const char *const names[] = {"x", "sizes"};
+    Value v[2];
     Shape to = {0};
-    if (args->n != 2) return problem("E0205", whole, format("`%s` takes a tensor and sizes: `reshape(x, [N, 784])`", b->name));
-    const Value *v = args->at[0].value;
-    const Expr *sizes = args->at[1].expr->kind == EX_NAMED ? args->at[1].expr->a : args->at[1].expr;
-    Node *n = value_to_node(v, ELEM_REAL);
-    if (!n || !shape_of(e, sizes, &to)) return value_poison();
+    if (!sort_arguments(args, names, 2, 2, b->name, whole, v)) return value_poison();
+    Node *n = value_to_node(&v[0], ELEM_REAL);
+    if (!n || !shape_of(&v[1], &to)) return value_poison();
     SizeRef have = shape_count(&n->type.shape), want = shape_count(&to);
     if (have == want) return value_node(n_reshape(low->g, n, &to), whole);
-    Diag *d = error_at("E0308", sizes->span, "cannot reshape %s to %s", value_text(v), type_text((Type){n->type.elem, to}));
+    Diag *d = error_at("E0308", v[1].span, "cannot reshape %s to %s", value_text(&v[0]), type_text((Type){n->type.elem, to}));
     diag_here(d, "%s elements", size_text(want));
-    diag_label(d, v->span, "%s elements", size_text(have));
+    diag_label(d, v[0].span, "%s elements", size_text(have));
     return value_poison();
 }
 

@@ -14,11 +14,13 @@ static bool shape_is_constant(const Shape *s)
     return true;
 }
 
-static bool disagrees(const Slot *slot, Type t, Span at)
+static bool disagrees(const Slot *slot, Type t, const Inst *inst, Span at)
 {
-    Diag *d = error_at("E0305", at, "`%s` is %s here and was %s in its first use", slot->path, type_text(t), type_text(slot->type));
+    Diag *d = error_at("E0305", low->user_call.src ? low->user_call : at, "`%s` would be %s here and was %s in its first use", slot->path, type_text(t), type_text(slot->type));
     diag_here(d, "%s", "");
-    diag_hint(d, "the sizes of the weights are fixed by the first use; make a second instance for other sizes");
+    if (inst->first_use.src) diag_label(d, inst->first_use, "the first use");
+    diag_label(d, at, "the memory whose size is fixed by the first use");
+    diag_hint(d, "make a second instance for other sizes");
     return false;
 }
 
@@ -78,7 +80,7 @@ Slot *declare_slot(Env *e, const Stmt *s)
     }
     if (!lower_type(e, s->type, &t)) return NULL;
     Slot *slot = find_slot(e->inst, s->names.at[0].s);
-    if (slot) return shape_equal(&slot->type.shape, &t.shape) || disagrees(slot, t, s->type->span) ? slot : NULL;
+    if (slot) return shape_equal(&slot->type.shape, &t.shape) || disagrees(slot, t, e->inst, s->type->span) ? slot : NULL;
     if (!shape_is_constant(&t.shape)) return depends_on_dim(s, t), NULL;
     if (s->kind == ST_PARAM && !elem_is_real(t.elem)) {
         Diag *d = error_at("E0320", s->type->span, "a `param` is trained, so it is real, not %s", elem_text(t.elem));
@@ -231,7 +233,7 @@ void lower_def(Env *e, const Stmt *s)
         } else if (s->type && !lower_type(e, s->type, &t)) v = value_poison();
         else v = lower_draw(e, v, t, s->value->span, s->names.at[0].s);
     } else v = ascribe(e, s, v);
-    if (v.kind == V_FUNCTION && v.decl->kind == DECL_LAYER) v = instance_new(e, v, s->names.at[0].s, s->value, s->span);
+    if (is_layer(&v)) v = instance_new(e, v, s->names.at[0].s, s->value, s->span);
     define(e, s->names.at[0], v);
 }
 
@@ -265,6 +267,7 @@ static void lower_require(Env *e, const Stmt *s)
     bool known = v.kind == V_NUMBER && v.is_bool;
     Diag *d = error_at(known ? "E0312" : "E0306", s->value->span, known ? "%s" : "this is not known at compile time: %s", s->text);
     diag_here(d, "%s", known ? "this does not hold" : "");
+    diag_context(d, s->value->span);
 }
 
 static Value lower_return(Env *e, const Stmt *s)

@@ -53,6 +53,7 @@ const char *value_text(const Value *v)
     case V_SET: return "a set of parameters";
     case V_FUNCTION: return v->decl->kind == DECL_FN ? "a function" : v->decl->kind == DECL_LAYER ? "a layer" : "an entry";
     case V_BUILTIN: return "a function";
+    case V_STACK: return "a stack of layers";
     case V_INSTANCE: return "an instance of a layer";
     case V_STRING: return "a text";
     case V_DISTRIBUTION: return "a distribution";
