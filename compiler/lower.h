@@ -248,6 +248,7 @@ long draw_site(const char *key);
 Value lower_body(Env *e, const StmtList *body, Span at);
 void lower_def(Env *e, const Stmt *s);
 Slot *declare_slot(Env *e, const Stmt *s);
+Slot *slot_of_node(const Node *n);                     /* of a PARAM or STATE node; NULL: it is none */
 void record_update(Slot *slot, Node *value, Span at);
 
 

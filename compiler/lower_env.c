@@ -68,8 +68,8 @@ static Value stmt_value(const Symbol *s)
     const Stmt *st = s->decl->stmt;
     Env *e = file_env(s->module);
     if (st->kind == ST_PARAM || st->kind == ST_STATE) {
-        Slot *slot = declare_slot(e, st);
-        return slot ? (Value){.kind = V_POISON} : value_poison();
+        declare_slot(e, st);
+        return value_poison();                         /* read by slot_value */
     }
     if (st->kind != ST_DEF || st->is_draw) {
         Diag *r = error_at("E0204", st->span, "at file level an equation names a number, a table or an instance of a layer");
@@ -160,6 +160,8 @@ Value env_lookup(Env *e, const char *name, Span at)
     Local *l = env_find(e, name);
     if (l) {
         Value v = l->value;
+        Slot *slot = v.kind == V_NODE ? slot_of_node(v.node) : NULL;
+        if (slot) slot->is_used = true;
         if (v.kind != V_POISON) v.span = at;
         return outside_init(v, at);
     }

@@ -23,15 +23,6 @@ static const char *on_side(SizeRef s, const char *side)
     return name ? format("%s on the %s (%s = %s)", size_text(s), side, name, size_text(s)) : format("%s on the %s", size_text(s), side);
 }
 
-static Slot *slot_of(const Node *n)
-{
-    for (int i = 0; i < low->p->params.n; i++)
-        if (n->attr.ref == low->p->params.at[i]) return low->p->params.at[i];
-    for (int i = 0; i < low->p->states.n; i++)
-        if (n->attr.ref == low->p->states.at[i]) return low->p->states.at[i];
-    return NULL;
-}
-
 static void report_inner(const Value *a, const Value *b, SizeRef left, SizeRef right, Span at)
 {
     Diag *d = error_at("E0301", at, "cannot multiply: the inner sizes of `@` differ");
@@ -40,7 +31,7 @@ static void report_inner(const Value *a, const Value *b, SizeRef left, SizeRef r
     diag_label(d, b->span, "%s", value_text(b));
     diag_note(d, "`@` needs [.., m] @ [m, n]; here m is %s and %s", on_side(left, "left"), on_side(right, "right"));
     const Node *n = b->kind == V_NODE ? b->node : NULL;
-    Slot *s = n && (n->op == OP_PARAM || n->op == OP_STATE) ? slot_of(n) : NULL;
+    Slot *s = n ? slot_of_node(n) : NULL;
     if (!s) return;
     const char *want = const_named(left) ? const_named(left) : size_text(left);
     const Shape *have = &s->type.shape;

@@ -60,12 +60,12 @@ static void initialise(Env *e, const Stmt *s, Slot *slot)
     low->in_init = in_init;
 }
 
-static void warn_private(const Slot *slot, const Inst *inst, Span at)
+static void warn_private(const Inst *inst, Span at)
 {
-    if (!inst->in_entry || slot->is_state) return;
-    Diag *d = warning_at("W0104", at, "the weights `%s` belong to one entry, no other entry can use them", slot->path);
+    if (!inst->in_entry || inst->layer.kind != V_FUNCTION) return;
+    Diag *d = warning_at("W0104", inst->first_use.src ? inst->first_use : at, "the weights of `%s` belong to one entry, no other entry can use them", inst->path);
     diag_here(d, "%s", "");
-    diag_hint(d, "make the instance at file level: `net = %s..;`", inst->layer.kind == V_FUNCTION ? inst->layer.decl->name.s : "Layer");
+    diag_hint(d, "make the instance at file level: `net = %s..;`", inst->layer.decl->name.s);
 }
 
 /* While the first value is lowered, fan_in() and fan_out() speak of this tensor. */
@@ -94,7 +94,7 @@ Slot *declare_slot(Env *e, const Stmt *s)
                    .span = s->span, .doc = s->doc, .id = all->n};
     vec_push(all, slot);
     vec_push(&e->inst->slots, slot);
-    warn_private(slot, e->inst, s->span);
+    if (s->kind == ST_PARAM) warn_private(e->inst, s->span);
     low->drawn = &slot->type.shape;
     initialise(e, s, slot);
     low->drawn = NULL;
@@ -123,7 +123,7 @@ static Node *pending(const Slot *slot)
     return NULL;
 }
 
-static Slot *slot_of_node(const Node *n)
+Slot *slot_of_node(const Node *n)
 {
     SlotList *all = n->op == OP_PARAM ? &low->p->params : n->op == OP_STATE ? &low->p->states : NULL;
     for (int i = 0; all && i < all->n; i++)
