@@ -121,7 +121,8 @@ NN_INLINE void nn_tile(const int mr, const int nv, const int masked, const struc
         acc[i][j] = nn_vfma(x, bv[j], acc[i][j]);
 #define ROW(i, EACH)                                                                             \
     if (i < mr) {                                                                                \
-        nn_vf x = nn_vset((i / 4 == 0 ? a0 : i / 4 == 1 ? a1 : i / 4 == 2 ? a2 : a3)[i % 4 * ras]); \
+        const float *from = i < 4 ? a0 : i < 8 ? a1 : i < 12 ? a2 : a3;                          \
+        nn_vf x = nn_vset(from[i % 4 * ras]);                                                    \
         EACH(X, i)                                                                               \
     }
         NN_ROWS(ROW)
