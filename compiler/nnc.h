@@ -77,6 +77,15 @@ void diag_flush(FILE *to);                             /* prints and forgets the
 void diag_colour(int mode);                            /* 0 never, 1 always, -1 when `to` is a terminal */
 void diag_reset(void);                                 /* forgets all reports and counts; goes with arena_release */
 
+/* explain.c: what can be said about every code, from errors.def. */
+typedef struct ErrorInfo {
+    const char *code, *title;
+    const char *text;         /* why it is an error and what to do; lines of at most 90 columns */
+    const char *wrong, *right;/* small programs: one that has the error, the same without it */
+} ErrorInfo;
+extern const ErrorInfo error_table[];                  /* ends with a row without a code */
+const ErrorInfo *error_info(const char *code);         /* NULL: no such code */
+
 /* ---- lex.re, parse.y, tree.c: tokens and the tree -------------------------------------------- */
 
 typedef enum Elem { ELEM_REAL, ELEM_F16, ELEM_F32, ELEM_F64, ELEM_I8, ELEM_I32, ELEM_U8, ELEM_BOOL } Elem;
