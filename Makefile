@@ -26,7 +26,7 @@ OBJ      := $(SRC:compiler/%.c=$(B)/compiler/%.o) $(B)/parse.o $(B)/lex.o $(B)/e
 RT_SRC   := $(wildcard runtime/*.c)
 RT_OBJ   := $(RT_SRC:runtime/%.c=$(B)/runtime/%.o)
 # what the unit tests are linked with: everything but the commands
-LIB_OBJ  := $(filter-out $(B)/compiler/main.o $(B)/compiler/cmd_%.o,$(OBJ))
+LIB_OBJ  := $(filter-out $(B)/compiler/main.o $(B)/compiler/cmd_%.o $(B)/compiler/show_%.o,$(OBJ))
 EMBED    := $(sort $(wildcard compiler/std/*.nn) $(wildcard runtime/*.h) $(wildcard runtime/*.c))
 
 all: $(B)/nnc $(B)/libnnrt.a

@@ -202,15 +202,17 @@ void number_text(Text *out, Elem e, double v)
     else if (isinf(v)) text_add(out, v < 0 ? "-inf" : "inf");
     else {
         char s[40];
+        bool as_float = e != ELEM_F64 && !(e == ELEM_REAL && options.f64);
         for (int digits = 6; digits <= 17; digits++) {
             snprintf(s, sizeof s, "%.*g", digits, v);
-            if (strtod(s, NULL) == v) break;
+            double back = strtod(s, NULL);
+            if (as_float ? (float)back == (float)v : back == v) break;
         }
         text_add(out, "%s", s);
     }
 }
 
-/* The parts of a call, of a sum: "f(a, b", to be closed by the caller. */
+/* "f(a, b", to be closed by the caller. */
 static void write_list(Text *out, Names *m, const char *open, int n, Node *const *in)
 {
     text_add(out, "%s", open);
@@ -409,8 +411,12 @@ static void write_primary(Text *out, Names *m, const Node *n)
         text_add(out, "]");
         return;
     }
-    const char *name = n->op == OP_CAST ? elem_text(n->type.elem) : op_info[n->op].name;
-    write_list(out, m, format("%s(", name), n->n_in, n->in);
+    bool is_map = op_info[n->op].class == CLASS_MAP;
+    text_add(out, "%s(", n->op == OP_CAST ? elem_text(n->type.elem) : op_info[n->op].name);
+    for (int k = 0; k < n->n_in; k++) {
+        if (k) text_add(out, ", ");
+        write_operand(out, m, n->in[k], BY_SELECT, is_map);
+    }
     if (n->op == OP_RESHAPE || n->op == OP_BROADCAST || n->op == OP_SCATTER) {
         text_add(out, ", ");
         write_sizes(out, &n->type.shape);

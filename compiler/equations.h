@@ -31,7 +31,8 @@ void node_equation(Text *out, Names *m, const Node *n);
 /* What a user of n writes: its name or its value. */
 void node_operand(Text *out, Names *m, const Node *n);
 
-/* The number as the language writes it, the shortest text that reads back the same. */
+/* The number as the language writes it: the shortest text that reads back the same, as a float
+ * unless the element is f64. */
 void number_text(Text *out, Elem e, double v);
 
 #endif

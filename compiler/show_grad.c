@@ -129,37 +129,32 @@ static const Item *item_with_adjoint(const Study *s, const Node *d)
     return NULL;
 }
 
-/* Names the adjoints after their values; of several with one adjoint the last value counts. */
+/* Adjoints are named after their values; of several with one adjoint the last value counts. */
 static Names *name_study(const Study *s)
 {
     NodeList roots = {0};
-    for (int i = 0; i < s->items.n; i++) {
-        vec_push(&roots, s->items.at[i].value);
-        vec_push(&roots, s->items.at[i].adjoint);
-    }
-    Names *m = names_of(s->g, roots.at, roots.n);
+    for (int i = 0; i < s->g->nodes.n; i++) s->g->nodes.at[i]->adjoint_of = NULL;
     for (int i = 0; i < s->items.n; i++) {
         const Item *item = &s->items.at[i];
-        if (op_info[item->value->op].class != CLASS_LEAF) names_give(m, item->value, item->name);
+        Node *v = item->value, *d = item->adjoint;
+        vec_push(&roots, v);
+        if (op_info[v->op].class != CLASS_LEAF) v->name = item->name;
+        if (!d) continue;
+        vec_push(&roots, d);
+        if (item_with_adjoint(s, d) == item && op_info[d->op].class != CLASS_LEAF)
+            d->name = format("d_%s", item->name);
     }
-    for (int i = s->items.n - 1; i >= 0; i--) {
-        const Item *item = &s->items.at[i];
-        const Node *d = item->adjoint;
-        if (d && item_with_adjoint(s, d) == item && op_info[d->op].class != CLASS_LEAF)
-            names_give(m, d, format("d_%s", item->name));
-    }
-    return m;
+    return names_of(s->g, roots.at, roots.n);
 }
 
-/* Adjoints that are another value's adjoint, a variable or a number, as equations of their own. */
-static void show_equal_adjoints(Text *out, const Study *s, Names *m)
+/* "d_x = d_q": values whose adjoint is that of another value, a variable or a number. */
+static void show_aliases(Text *out, const Study *s, Names *m, const Node *d)
 {
     for (int i = s->items.n - 1; i >= 0; i--) {
         const Item *item = &s->items.at[i];
-        if (!item->adjoint || item->value == s->result) continue;
-        bool leaf = op_info[item->adjoint->op].class == CLASS_LEAF;
-        if (!leaf && item_with_adjoint(s, item->adjoint) == item) continue;
-        show_line(out, format("d_%s = %s", item->name, operand_text(m, item->adjoint)), item->rule);
+        if (item->adjoint != d || item->value == s->result) continue;
+        const char *name = format("d_%s", item->name), *text = operand_text(m, d);
+        if (strcmp(name, text)) show_line(out, format("%s = %s", name, text), item->rule);
     }
 }
 
@@ -172,11 +167,12 @@ static void show_backward(Text *out, const Study *s, Names *m, const bool *forwa
     show_line(out, format("d_%s = 1", s->result_name), NULL);
     for (int i = 0; i < s->g->nodes.n; i++) {
         const Node *n = s->g->nodes.at[i];
-        if (!live[i] || forward[i] || !node_stands(m, n)) continue;
-        const Item *item = item_with_adjoint(s, n);
-        show_line(out, equation_text(m, n), item && item->rule ? item->rule : type_text(n->type));
+        const Item *item = live[i] ? item_with_adjoint(s, n) : NULL;
+        if (live[i] && !forward[i] && node_stands(m, n))
+            show_line(out, equation_text(m, n),
+                      item && item->rule ? item->rule : type_text(n->type));
+        if (item) show_aliases(out, s, m, n);
     }
-    show_equal_adjoints(out, s, m);
 }
 
 bool show_derivative(Text *out, Entry *e)

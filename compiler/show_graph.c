@@ -14,6 +14,7 @@ static const char head[] =
     "  rankdir=LR; bgcolor=white; nodesep=0.35; ranksep=0.45;\n"
     "  node [fontname=\"Helvetica\", fontsize=13, color=\"#4a5568\", penwidth=1.2];\n"
     "  edge [color=\"#4a5568\", arrowsize=0.7, penwidth=1.1];\n";
+static const char tight[] = "shape=plaintext, width=0, height=0, margin=0.02";
 static const char value_colour[] = "#1a7f37", adjoint_colour[] = "#c0262d";
 
 /* Text inside an HTML-like label. */
@@ -46,10 +47,10 @@ static const Node *drawn(const Node *n)
 static const char *sign_of(const Node *n)
 {
     static const struct { Op op; const char *sign; } signs[] = {
-        {OP_ADD, "+"}, {OP_SUB, "−"}, {OP_MUL, "×"}, {OP_DIV, "÷"}, {OP_NEG, "−"}, {OP_POW, "^"},
-        {OP_MATMUL, "@"}, {OP_LT, "<"}, {OP_LE, "≤"}, {OP_EQ, "="}, {OP_NE, "≠"}, {OP_AND, "∧"},
-        {OP_OR, "∨"}, {OP_NOT, "¬"}, {OP_SUM, "Σ"}, {OP_PROD, "Π"}, {OP_MAXOF, "max"},
-        {OP_MINOF, "min"}, {OP_WHERE, "? :"}, {OP_TRANSPOSE, "transpose"},
+        {OP_ADD, "+"}, {OP_SUB, "−"}, {OP_MUL, "×"}, {OP_DIV, "÷"}, {OP_NEG, "−"},
+        {OP_POW, "^"}, {OP_MATMUL, "@"}, {OP_LT, "<"}, {OP_LE, "≤"}, {OP_EQ, "="}, {OP_NE, "≠"},
+        {OP_AND, "∧"}, {OP_OR, "∨"}, {OP_NOT, "¬"}, {OP_SUM, "Σ"}, {OP_PROD, "Π"},
+        {OP_MAXOF, "max"}, {OP_MINOF, "min"}, {OP_WHERE, "? :"},
     };
     Text out = {0};
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
@@ -62,7 +63,7 @@ static const char *sign_of(const Node *n)
     return out.s;
 }
 
-static void draw_node(Text *out, const Item *item)
+static void draw_node(Text *out, const Item *item, const Node *result)
 {
     const Node *n = item->value;
     const char *name = item->name ? escaped(item->name) : NULL;
@@ -74,11 +75,13 @@ static void draw_node(Text *out, const Item *item)
             text_add(out, "<BR/><FONT POINT-SIZE=\"10\">%s</FONT>", escaped(type_text(n->type)));
         text_add(out, ">];\n");
     } else if (op_info[n->op].class == CLASS_LEAF && n->op != OP_DRAW) {
-        text_add(out, "  n%d [shape=plaintext, label=<%s>];\n", n->id, escaped(sign_of(n)));
+        text_add(out, "  n%d [%s, label=< %s >];\n", n->id, tight, escaped(sign_of(n)));
     } else {
-        text_add(out, "  n%d [shape=circle, fixedsize=%s, width=0.45, label=<%s>", n->id,
-                 strlen(sign_of(n)) > 3 ? "false, margin=0.02" : "true", escaped(sign_of(n)));
-        if (name) text_add(out, ", xlabel=<<I>%s</I>>", name);
+        bool wide = strlen(sign_of(n)) > 3;
+        text_add(out, "  n%d [%s, height=0.45, label=<%s>", n->id,
+                 wide ? "shape=ellipse, margin=\"0.02,0.02\"" : "shape=circle, fixedsize=true",
+                 escaped(sign_of(n)));
+        if (name && n != result) text_add(out, ", xlabel=<<I>%s</I>>", name);
         text_add(out, "];\n");
     }
 }
@@ -88,8 +91,8 @@ static bool draw_label(Text *out, const Item *item)
 {
     const Node *n = item->value;
     if (item->v) {
-        text_add(out, "  e%d [shape=plaintext, margin=0, label=<<TABLE BORDER=\"0\" "
-                 "CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"2\">", n->id);
+        text_add(out, "  e%d [%s, label=<<TABLE BORDER=\"0\" CELLBORDER=\"0\" "
+                 "CELLSPACING=\"0\" CELLPADDING=\"2\">", n->id, tight);
         text_add(out, "<TR><TD><FONT COLOR=\"%s\">%s</FONT></TD></TR><HR/>", value_colour,
                  escaped(brief(item->v, 24)));
         text_add(out, "<TR><TD><FONT COLOR=\"%s\">%s</FONT></TD></TR></TABLE>>];\n",
@@ -97,9 +100,24 @@ static bool draw_label(Text *out, const Item *item)
         return true;
     }
     if (!n->type.shape.rank || is_variable(n)) return false;
-    text_add(out, "  e%d [shape=plaintext, margin=0, fontsize=10, fontcolor=\"#718096\", "
-             "label=<%s>];\n", n->id, escaped(type_text(n->type)));
+    text_add(out, "  e%d [%s, fontsize=10, fontcolor=\"#718096\", label=< %s >];\n", n->id, tight,
+             escaped(type_text(n->type)));
     return true;
+}
+
+/* In a graph of single numbers the inputs stand in one column at the left. */
+static void draw_column(Text *out, const Study *s)
+{
+    for (int i = 0; i < s->items.n; i++)
+        if (s->items.at[i].value->type.shape.rank) return;
+    const char *arrow = "";
+    text_add(out, "  {rank=same; edge [style=invis]; ");
+    for (int i = 0; i < s->items.n; i++) {
+        if (!is_variable(s->items.at[i].value)) continue;
+        text_add(out, "%sn%d", arrow, s->items.at[i].value->id);
+        arrow = " -> ";
+    }
+    text_add(out, "}\n");
 }
 
 void show_dot(Text *out, const Study *s)
@@ -110,7 +128,7 @@ void show_dot(Text *out, const Study *s)
         const Item *item = &s->items.at[i];
         const Node *n = item->value;
         if (drawn(n) != n) continue;
-        draw_node(out, item);
+        draw_node(out, item, s->result);
         bool number = op_info[n->op].class == CLASS_LEAF && !is_variable(n);
         if (number || !(labelled[n->id] = draw_label(out, item))) continue;
         text_add(out, "  n%d -> e%d [arrowhead=none, weight=4];\n", n->id, n->id);
@@ -122,6 +140,7 @@ void show_dot(Text *out, const Study *s)
             text_add(out, "  %s%d -> n%d;\n", labelled[a->id] ? "e" : "n", a->id, n->id);
         }
     }
+    draw_column(out, s);
     const Node *last = drawn(s->result);
     text_add(out, "  result [shape=box, style=\"rounded,filled\", fillcolor=\"#dcfce7\", "
              "label=<<B>%s</B>>];\n  %s%d -> result;\n}\n", escaped(s->result_name),

@@ -24,7 +24,7 @@ static const char *rule_for(const Node *user, int k)
     if (user->op == OP_CUSTOM)
         return format("%s: stated", ((const Custom *)user->attr.ref)->decl->name.s);
     const char *d = o->derivative[o->arity < 0 ? 0 : k];
-    return d ? format("%s: %s", o->name, d) : NULL;
+    return d && strcmp(d, "0") ? format("%s: %s", o->name, d) : NULL;
 }
 
 /* One formula for each operator that uses n; marks are looked through. */
@@ -58,22 +58,26 @@ static int *use_counts(const Graph *g)
     return uses;
 }
 
-static const Node *unmarked(const Node *n)
+static const Node *without_views(const Node *n)
 {
-    while (n->op == OP_MARK) n = n->in[0];
+    while (n->op == OP_MARK || n->op == OP_BROADCAST || n->op == OP_RESHAPE ||
+           n->op == OP_TRANSPOSE)
+        n = n->in[0];
     return n;
 }
 
-/* Forward values without a name whose adjoint is used repeatedly: they get a line of their own. */
+/* Forward values without a name that get a line of their own: those that an adjoint is computed
+ * from, and those whose adjoint is used repeatedly. */
 static void choose_by_adjoint(const Study *s, bool *chosen)
 {
     int *uses = use_counts(s->g);
     for (int i = s->result->id + 1; i < s->g->nodes.n; i++) {
-        const Node *d = s->g->nodes.at[i], *of = d->adjoint_of ? unmarked(d->adjoint_of) : NULL;
-        if (of && uses[i] > 1 && of->op != OP_BROADCAST && of->op != OP_RESHAPE &&
-            of->id <= s->result->id && op_info[of->op].class != CLASS_LEAF)
-            chosen[of->id] = true;
+        const Node *d = s->g->nodes.at[i], *of = d->adjoint_of;
+        if (of && uses[i] > 1) chosen[without_views(of)->id] = true;
+        for (int k = 0; k < d->n_in; k++) chosen[without_views(d->in[k])->id] = true;
     }
+    for (int i = 0; i < s->g->nodes.n; i++)
+        if (op_info[s->g->nodes.at[i]->op].class == CLASS_LEAF) chosen[i] = false;
 }
 
 static bool is_chosen(const Study *s, Names *m, const Node *n, bool all)
@@ -88,13 +92,17 @@ static void choose(Study *s, const bool *live, bool all)
 {
     Names *m = names_of(s->g, &s->result, 1);
     bool *chosen = NEW_N(bool, s->g->nodes.n + 1);
+    VEC(Node *) nodes = {0};
     if (!all) choose_by_adjoint(s, chosen);
-    if (!node_name(m, s->result)) names_give(m, s->result, s->result_name);
-    for (int i = 0, fresh = 0; i <= s->result->id; i++) {
+    for (int i = 0; i <= s->result->id; i++) {
         Node *n = s->g->nodes.at[i];
-        if (!live[i] || n->op == OP_MARK || !(chosen[i] || is_chosen(s, m, n, all))) continue;
-        if (!all && !node_name(m, n)) names_give(m, n, format("v%d", ++fresh));
-        Item item = {.name = node_name(m, n), .value = n};
+        if (live[i] && n->op != OP_MARK && (chosen[i] || is_chosen(s, m, n, all)))
+            vec_push(&nodes, n);
+    }
+    if (!node_name(m, s->result)) s->result->name = s->result_name;
+    if (!all) m = names_of(s->g, nodes.at, nodes.n);   /* as roots they all get names, in order */
+    for (int i = 0; i < nodes.n; i++) {
+        Item item = {.name = node_name(m, nodes.at[i]), .value = nodes.at[i]};
         vec_push(&s->items, item);
     }
 }
