@@ -128,10 +128,12 @@ static Node *mul_masked(Simplifier *s, Node *n, Node *t, Node *w)
     return may_vanish(n, w->in[2]) ? map2(s, OP_MUL, t, w->in[2]) : NULL;
 }
 
-/* (c as a number) * where(c, k, 0) is where(c, k, 0). */
-static Node *mul_same_mask(const Node *t, Node *w)
+/* (c as a number) * where(c, k, 0) is where(c, k, 0), and c times c is c. */
+static Node *mul_same_mask(Node *t, Node *w)
 {
-    bool same = t->op == OP_CAST && w->op == OP_WHERE && w->in[0] == t->in[0];
+    if (t->op != OP_CAST || t->in[0]->type.elem != ELEM_BOOL) return NULL;
+    if (t == w) return t;
+    bool same = w->op == OP_WHERE && w->in[0] == t->in[0];
     return same && is_number(w->in[2], 0) ? w : NULL;
 }
 

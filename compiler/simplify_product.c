@@ -44,12 +44,20 @@ static bool is_stored(const Simplifier *s, const Node *n)
            ((n->op == OP_TRANSPOSE || n->op == OP_RESHAPE) && is_stored(s, n->in[0]));
 }
 
+/* Do all axes of one kind stand before all of another? */
+static bool before(const Contraction *c, int kind, int other)
+{
+    return !c->n[kind] || !c->n[other] || c->axis[kind][c->n[kind] - 1] < c->axis[other][0];
+}
+
+/* A product with one column is one only where the matrix lies there as it is needed. */
 static bool is_product(const Simplifier *s, const Contraction *c)
 {
-    if (c->n[BATCH] + 2 > MAX_RANK) return false;
-    if (c->n[ROW] && c->n[COLUMN]) return true;
-    if (!c->n[ROW] && !c->n[COLUMN]) return false;
-    return is_stored(s, inside(c->n[ROW] ? c->left : c->right));
+    if (c->n[BATCH] + 2 > MAX_RANK || !c->n[ROW]) return false;
+    if (c->n[COLUMN]) return true;
+    bool in_place = before(c, BATCH, ROW) && before(c, BATCH, INNER) &&
+                    (before(c, ROW, INNER) || before(c, INNER, ROW));
+    return in_place && is_stored(s, inside(c->left));
 }
 
 /* The operand with its axes in the order batch, first, second, each of the last two joined. */

@@ -102,7 +102,8 @@ static void check_map_zero(Op op, const Range *r, const long *size)
     differentiate(s.g, weighted_sum(&s, y), info->arity, in, d);
     for (int i = 0; i < info->arity; i++) {
         if (r[i].is_bool) continue;
-        ck_assert_msg(d[i].status == (op == OP_STOP ? GRAD_INDEPENDENT : GRAD_ZERO), "%s", info->name);
+        GradStatus why = op == OP_STOP ? GRAD_INDEPENDENT : GRAD_ZERO;
+        ck_assert_msg(d[i].status == why, "%s", info->name);
         ck_assert_ptr_eq(d[i].cut, y);
         Tensor *v = sample_value(&s, d[i].d);
         for (long k = 0; k < v->count; k++) ck_assert(v->v[k] == 0);
@@ -251,8 +252,8 @@ static void check_broadcast(SizeRef n)
 static void check_reshape(SizeRef n)
 {
     SizeRef two = size_const(2), three = size_const(3), n6 = size_mul(n, size_const(6));
-    Shape shapes[] = {sizes(n6, NULL, NULL), sizes(n, two, three), sizes(size_mul(n, two), three, NULL),
-                      sizes(n, size_const(6), NULL), sizes(three, n, two)};
+    Shape shapes[] = {sizes(n6, NULL, NULL), sizes(n, two, three), sizes(three, n, two),
+                      sizes(size_mul(n, two), three, NULL), sizes(n, size_const(6), NULL)};
     for (int i = 0; i < 5; i++)
         for (int k = 0; k < 5; k++) {
             Sample s = sample_new("reshape", (uint64_t)(i * 5 + k));
