@@ -22,15 +22,9 @@ void diag_reset(void)
     dropped_some = false;
 }
 
-int diag_errors(void)
-{
-    return n_errors;
-}
+int diag_errors(void) { return n_errors; }
 
-void diag_colour(int mode)
-{
-    colour_mode = mode;
-}
+void diag_colour(int mode) { colour_mode = mode; }
 
 /* ---- collecting ----------------------------------------------------------------------------- */
 
@@ -137,7 +131,7 @@ static int compare_places(Diag *a, Diag *b)
 void diag_flush(FILE *to)
 {
     VEC(Diag *) sorted = {0};
-    for (int i = 0; i < pending.n; i++) {             /* by insertion: stable, and short lists */
+    for (int i = 0; i < pending.n; i++) { /* by insertion: stable, and short lists */
         vec_push(&sorted, pending.at[i]);
         int k = sorted.n - 1;
         for (; k > 0 && compare_places(sorted.at[k - 1], pending.at[i]) > 0; k--)

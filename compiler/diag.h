@@ -4,14 +4,18 @@
 #include "nnc.h"
 
 /* An underlined place; text may be "". */
-typedef struct Label { Span at; const char *text; bool is_primary; } Label;
+typedef struct Label {
+    Span at;
+    const char *text;
+    bool is_primary;
+} Label;
 
 struct Diag {
     Severity severity;
     const char *code, *text;
-    VEC(Label) labels;                      /* labels.at[0] is the place of the report itself */
+    VEC(Label) labels; /* labels.at[0] is the place of the report itself */
     VEC(const char *) notes;
-    const char *hint;                       /* or NULL */
+    const char *hint; /* or NULL */
 };
 
 /* Appends the report as text, with escape sequences for colour when asked. */

@@ -9,19 +9,25 @@
 
 enum { TAB_WIDTH = 4, WINDOW = 100, MARGIN = 16, HINT_INDENT = 11 };
 
-typedef struct Paint { const char *bold, *red, *yellow, *blue, *cyan, *off; } Paint;
+typedef struct Paint {
+    const char *bold, *red, *yellow, *blue, *cyan, *off;
+} Paint;
 static const Paint plain = {"", "", "", "", "", ""};
-static const Paint coloured = {"\033[1m", "\033[1;31m", "\033[1;35m", "\033[1;34m", "\033[1;36m", "\033[0m"};
+static const Paint coloured = {"\033[1m",    "\033[1;31m", "\033[1;35m",
+                               "\033[1;34m", "\033[1;36m", "\033[0m"};
 
 /* A label on the line being drawn, in display columns from 0. */
-typedef struct Mark { int from, to; const Label *label; } Mark;
+typedef struct Mark {
+    int from, to;
+    const Label *label;
+} Mark;
 
 /* One source line, as it is shown. */
 typedef struct Line {
     const Source *src;
-    int begin, end, number;                /* byte range without the end of line */
-    int width;                             /* display columns in all */
-    int cut_left, cut_right;               /* the columns shown */
+    int begin, end, number;  /* byte range without the end of line */
+    int width;               /* display columns in all */
+    int cut_left, cut_right; /* the columns shown */
     VEC(Mark) marks;
 } Line;
 
@@ -82,9 +88,12 @@ static void add_line_text(Text *out, const Line *line)
         int n = utf8_bytes(text + i, line->end - i);
         int wide = text[i] == '\t' ? TAB_WIDTH - column % TAB_WIDTH : 1;
         if (column >= line->cut_left) {
-            if (text[i] == '\t') text_add(out, "%*s", wide, "");
-            else if (n == 0 || iscntrl((unsigned char)text[i])) text_add(out, "?");
-            else text_add(out, "%.*s", n, text + i);
+            if (text[i] == '\t')
+                text_add(out, "%*s", wide, "");
+            else if (n == 0 || iscntrl((unsigned char)text[i]))
+                text_add(out, "?");
+            else
+                text_add(out, "%.*s", n, text + i);
         }
         column += wide;
         i += n ? n : 1;
@@ -113,10 +122,7 @@ static const char *mark_paint(const Mark *m, const Paint *p, Severity sev)
     return !m->label->is_primary ? p->blue : sev == SEV_ERROR ? p->red : p->yellow;
 }
 
-static void add_margin(Text *out, const Paint *p)
-{
-    text_add(out, "      %s|%s", p->blue, p->off);
-}
+static void add_margin(Text *out, const Paint *p) { text_add(out, "      %s|%s", p->blue, p->off); }
 
 /* The mark that is drawn at a column: the primary one, else the narrowest. */
 static const Mark *mark_at(const Line *line, int column)
@@ -145,7 +151,8 @@ static const Mark *inline_mark(const Line *line)
     return best && best->to == end ? best : NULL;
 }
 
-static void add_underline(Text *out, const Line *line, const Mark *last, const Paint *p, Severity sev)
+static void add_underline(Text *out, const Line *line, const Mark *last, const Paint *p,
+                          Severity sev)
 {
     int end = 0;
     for (int i = 0; i < line->marks.n; i++)
@@ -167,22 +174,22 @@ static void add_underline(Text *out, const Line *line, const Mark *last, const P
 }
 
 /* One row below the underline: bars for the marks hanging[0..n), in order of columns. */
-static void add_bars(Text *out, const Line *line, const Mark *const *hanging, int n, const Mark *text,
-                     const Paint *p, Severity sev)
+static void add_bars(Text *out, const Line *line, const Mark *const *hanging, int n,
+                     const Mark *text, const Paint *p, Severity sev)
 {
     int column = 0;
     add_margin(out, p);
     text_add(out, " ");
     for (int i = 0; i < n; i++) {
         int at = shown_column(line, hanging[i]->from);
-        if ((i && at == shown_column(line, hanging[i - 1]->from)) || (text && at == shown_column(line, text->from)))
-            continue;
+        if (i && at == shown_column(line, hanging[i - 1]->from)) continue;
+        if (text && at == shown_column(line, text->from)) continue;
         text_add(out, "%*s%s|%s", at - column, "", mark_paint(hanging[i], p, sev), p->off);
         column = at + 1;
     }
     if (text)
-        text_add(out, "%*s%s%s%s", shown_column(line, text->from) - column, "", mark_paint(text, p, sev),
-                 text->label->text, p->off);
+        text_add(out, "%*s%s%s%s", shown_column(line, text->from) - column, "",
+                 mark_paint(text, p, sev), text->label->text, p->off);
     text_add(out, "\n");
 }
 
@@ -199,7 +206,8 @@ static void add_hanging(Text *out, const Line *line, const Mark *last, const Pai
         }
     }
     if (hanging.n) add_bars(out, line, hanging.at, hanging.n, NULL, p, sev);
-    for (int i = hanging.n - 1; i >= 0; i--) add_bars(out, line, hanging.at, i, hanging.at[i], p, sev);
+    for (int i = hanging.n - 1; i >= 0; i--)
+        add_bars(out, line, hanging.at, i, hanging.at[i], p, sev);
 }
 
 static void add_window(Text *out, Line *line, const Paint *p, Severity sev)
@@ -228,10 +236,13 @@ static void add_first_line(Text *out, const Diag *d, const Paint *p)
 {
     Span at = d->labels.at[0].at;
     text_add(out, "%s", p->bold);
-    if (at.src) text_add(out, "%s:%d:%d: ", at.src->name, span_line(at), span_column(at));
-    else text_add(out, "nnc: ");
+    if (at.src)
+        text_add(out, "%s:%d:%d: ", at.src->name, span_line(at), span_column(at));
+    else
+        text_add(out, "nnc: ");
     text_add(out, "%s%s:%s %s%s%s [%s]\n", d->severity == SEV_ERROR ? p->red : p->yellow,
-             d->severity == SEV_ERROR ? "error" : "warning", p->off, p->bold, d->text, p->off, d->code);
+             d->severity == SEV_ERROR ? "error" : "warning", p->off, p->bold, d->text, p->off,
+             d->code);
 }
 
 void diag_render(Text *out, const Diag *d, bool colour)
@@ -248,8 +259,7 @@ void diag_render(Text *out, const Diag *d, bool colour)
         add_mark(&lines.at[k], label);
     }
     for (int i = 0; i < lines.n; i++) {
-        if (lines.at[i].src != lines.at[0].src)
-            text_add(out, "   in %s:\n", lines.at[i].src->name);
+        if (lines.at[i].src != lines.at[0].src) text_add(out, "   in %s:\n", lines.at[i].src->name);
         add_window(out, &lines.at[i], p, d->severity);
     }
     for (int i = 0; i < d->notes.n; i++) add_remark(out, "note", d->notes.at[i], p);

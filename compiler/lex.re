@@ -163,7 +163,8 @@ static const char *skip_block_comment(Lexer *x, const char *begin)
 
 static const char *add_string(Lexer *x, const char *begin)
 {
-    const char *stop = line_end(x, begin), *end = memchr(begin + 1, '"', (size_t)(stop - begin - 1));
+    const char *stop = line_end(x, begin);
+    const char *end = memchr(begin + 1, '"', (size_t)(stop - begin - 1));
     if (end) {
         add_token(x, STRING, begin, end + 1)->text =
             intern(begin + 1, (size_t)(end - begin - 1));
@@ -184,18 +185,24 @@ enum { NO_TOKEN = 0, A_COMMENT = -1, A_BLANK = -2 };
 
 /* Characters that people paste or remember from elsewhere, and what they stand for. */
 typedef struct Foreign { const char *text; int kind; const char *hint; } Foreign;
+static const char quotes[] = "a string stands between two `\"`";
 static const Foreign foreign[] = {
-    {"−", MINUS, "write `-`"}, {"–", MINUS, "write `-`"}, {"×", TIMES, "write `*`"},
-    {"·", TIMES, "write `*`"}, {"⋅", TIMES, "write `*`"}, {"÷", DIVIDE, "write `/`"},
-    {"≤", LE, "write `<=`"}, {"≥", GE, "write `>=`"}, {"≠", NE, "write `!=`"},
-    {"→", ARROW, "write `->`"}, {"∧", AND, "write `&&`"}, {"∨", OR, "write `||`"},
-    {"¬", NOT, "write `!`"}, {"∈", IN, "write `in`"}, {"…", DOTS, "write `..`"},
-    {"∼", TILDE, "write `~`"}, {"’", TICK, "write `'`"}, {"′", TICK, "write `'`"},
-    {"²", NO_TOKEN, "write `^2`"}, {"³", NO_TOKEN, "write `^3`"}, {"√", NO_TOKEN, "write `sqrt(x)`"},
-    {"∑", NO_TOKEN, "write `sum(x)`"}, {"“", NO_TOKEN, "a string stands between two `\"`"},
-    {"”", NO_TOKEN, "a string stands between two `\"`"}, {"\xC2\xA0", A_BLANK, "write a plain space"},
-    {"&", AND, "write `&&`"}, {"|", OR, "write `||`"}, {"#", A_COMMENT, "a comment begins with `//`"},
-    {"\\", NO_TOKEN, "lines go on without a mark"}, {"`", NO_TOKEN, "a string stands between two `\"`"},
+    {"−", MINUS, "write `-`"},          {"–", MINUS, "write `-`"},
+    {"×", TIMES, "write `*`"},          {"·", TIMES, "write `*`"},
+    {"⋅", TIMES, "write `*`"},          {"÷", DIVIDE, "write `/`"},
+    {"≤", LE, "write `<=`"},            {"≥", GE, "write `>=`"},
+    {"≠", NE, "write `!=`"},            {"→", ARROW, "write `->`"},
+    {"∧", AND, "write `&&`"},           {"∨", OR, "write `||`"},
+    {"¬", NOT, "write `!`"},            {"∈", IN, "write `in`"},
+    {"…", DOTS, "write `..`"},          {"∼", TILDE, "write `~`"},
+    {"’", TICK, "write `'`"},           {"′", TICK, "write `'`"},
+    {"²", NO_TOKEN, "write `^2`"},      {"³", NO_TOKEN, "write `^3`"},
+    {"√", NO_TOKEN, "write `sqrt(x)`"}, {"∑", NO_TOKEN, "write `sum(x)`"},
+    {"“", NO_TOKEN, quotes},            {"”", NO_TOKEN, quotes},
+    {"`", NO_TOKEN, quotes},            {"\xC2\xA0", A_BLANK, "write a plain space"},
+    {"&", AND, "write `&&`"},           {"|", OR, "write `||`"},
+    {"#", A_COMMENT, "a comment begins with `//`"},
+    {"\\", NO_TOKEN, "an expression may go on in the next line without a mark"},
 };
 
 static const Foreign *find_foreign(const char *s, int n)

@@ -2,49 +2,41 @@
  * the parse goes on as if it had not been made. What goes in is the place where the parser
  * stopped; what comes out is whether it was one of them. They are tried in the order of the table
  * at the end. */
-#include "syntax.h"
+#include "mistakes.h"
 #include "parse.h"
 
 #include <string.h>
 
-static bool expects(const Mistake *m, int kind)
-{
-    return m->stop->expected[kind];
-}
+/* ---- the place ----------------------------------------------------------------------------- */
 
-static bool is_after(const Mistake *m, const char *symbols)
+bool expects(const Mistake *m, int kind) { return m->stop->expected[kind]; }
+
+bool is_after(const Mistake *m, const char *symbols)
 {
     return stack_ends_in(m->stop->stack, m->stop->depth, symbols);
 }
 
-static const Token *token_at(const Mistake *m, int i)
+const Token *token_at(const Mistake *m, int i)
 {
     const Parser *p = m->p;
     return &p->tokens.at[i < 0 ? 0 : i < p->tokens.n ? i : p->tokens.n - 1];
 }
 
-static bool is_on_new_line(const Mistake *m)
-{
-    return token_begins_line(m->p, m->at);
-}
+bool is_on_new_line(const Mistake *m) { return token_begins_line(m->p, m->at); }
 
 static bool is_next_to_before(const Mistake *m)
 {
     return m->at > 0 && m->before.span.end == m->token.span.begin;
 }
 
-static Span end_of(Span s)
-{
-    return (Span){s.src, s.end, s.end};
-}
+Span end_of(Span s) { return (Span){s.src, s.end, s.end}; }
 
-static const char *spelling(const Token *t)
+const char *spelling(const Token *t)
 {
     return t->kind == END ? "the end of the file" : format("`%s`", span_text(t->span));
 }
 
-/* What may stand on the left of a definition. */
-static bool is_definition_sign(int kind)
+bool is_definition_sign(int kind)
 {
     return kind == EQUALS || kind == TILDE || kind == COLON || kind == COMMA || kind == LBRACKET;
 }
@@ -99,11 +91,15 @@ static bool change_in_place(const Mistake *m)
     if (!is_after(m, "file|stmts|test_stmts name")) return false;
     const Token *next = token_at(m, m->at + 1);
     if (next->kind != EQUALS || next->span.begin != m->token.span.end) return false;
-    const char *text = format("`%s=` cannot be used: no value changes", operator_text(
-        kind == PLUS ? O_ADD : kind == MINUS ? O_SUB : kind == TIMES ? O_MUL : O_DIV));
+    const char *text =
+        format("`%s=` cannot be used: no value changes", operator_text(kind == PLUS    ? O_ADD
+                                                                       : kind == MINUS ? O_SUB
+                                                                       : kind == TIMES ? O_MUL
+                                                                                       : O_DIV));
     Diag *d = syntax_report(m->p, "E0100", span_join(m->token.span, next->span), text);
-    diag_hint(d, "a new value needs a new name; a `state` or `param` changes with `update x = x + ..;`,\n"
-                 "the state of a scan with `next x = x + ..;`");
+    diag_hint(
+        d, "a new value needs a new name; a `state` or `param` changes with `update x = x + ..;`,\n"
+           "the state of a scan with `next x = x + ..;`");
     repair_skip(m->p, m->at);
     return true;
 }
@@ -160,197 +156,6 @@ static bool single_quotes(const Mistake *m)
     return true;
 }
 
-/* ---- brackets ------------------------------------------------------------------------------- */
-
-static bool is_closer(int kind)
-{
-    return kind == RPAREN || kind == RBRACKET || kind == RBRACE;
-}
-
-/* A bracket that closes nothing. */
-static bool stray_closer(const Mistake *m)
-{
-    if (!is_closer(m->token.kind)) return false;
-    for (int i = token_opener(m->p, m->at); i >= 0; i = token_opener(m->p, i))
-        if (closing_kind(token_at(m, i)->kind) == m->token.kind) return false;
-    int open = token_opener(m->p, m->at);
-    if (open >= 0 && token_at(m, open)->kind != LBRACE &&
-        expects(m, closing_kind(token_at(m, open)->kind)))
-        return false;
-    syntax_report(m->p, "E0104", m->token.span, format("this %s closes nothing", spelling(&m->token)));
-    repair_delete(m->p, m->at, m->at + 1);
-    return true;
-}
-
-/* A comma with nothing after it; reported as the table says, and taken away. */
-static bool trailing_comma(const Mistake *m)
-{
-    if (m->before.kind != COMMA || !is_closer(m->token.kind)) return false;
-    const char *text = format("no `,` can stand before %s", spelling(&m->token));
-    syntax_report(m->p, "E0100", m->before.span, text);
-    repair_delete(m->p, m->at - 1, m->at);
-    return true;
-}
-
-/* Whether what stands here cannot belong to what is still open in round or square brackets. */
-static bool ends_what_is_open(const Mistake *m)
-{
-    int kind = m->token.kind;
-    if (kind == SEMICOLON || kind == LBRACE || kind == END || is_closer(kind)) return true;
-    if (!is_on_new_line(m)) return false;
-    if (kind_begins_item(kind) || (kind_begins_stmt(kind) && kind != NEXT)) return true;
-    return kind == NAME && is_definition_sign(token_at(m, m->at + 1)->kind);
-}
-
-/* `layer L[n(x: real)`: the inputs begin although the static arguments go on. */
-static bool begins_inputs(const Mistake *m)
-{
-    if (m->token.kind != LPAREN || !expects(m, RBRACKET)) return false;
-    return is_after(m, "fn|layer name [ name") || is_after(m, "formal_list , name");
-}
-
-static Diag *report_unclosed(const Mistake *m, int open)
-{
-    const Token *t = token_at(m, open);
-    Diag *d = syntax_report(m->p, "E0104", t->span, format("this %s is never closed", spelling(t)));
-    if (m->token.kind != END && !is_on_new_line(m)) {
-        const char *closer = closing_kind(t->kind) == RPAREN   ? ")"
-                             : closing_kind(t->kind) == RBRACKET ? "]"
-                                                                 : "}";
-        diag_label(d, m->token.span, "expected `%s` before this", closer);
-    }
-    return d;
-}
-
-static bool unclosed_bracket(const Mistake *m)
-{
-    int open = token_opener(m->p, m->at);
-    if (open < 0 || token_at(m, open)->kind == LBRACE) return false;
-    int closer = closing_kind(token_at(m, open)->kind);
-    if (m->token.kind == END) {
-        report_unclosed(m, open);
-        m->p->gives_up = true;
-        return true;
-    }
-    if (!expects(m, closer) || !(ends_what_is_open(m) || begins_inputs(m))) return false;
-    report_unclosed(m, open);
-    bool closes_outer = false;
-    for (int i = token_opener(m->p, open); i >= 0; i = token_opener(m->p, i))
-        closes_outer |= closing_kind(token_at(m, i)->kind) == m->token.kind;
-    if (is_closer(m->token.kind) && !closes_outer) repair_replace(m->p, m->at, closer);
-    else repair_insert(m->p, m->at, closer);
-    return true;
-}
-
-static int column_of_line(const Mistake *m, int at)
-{
-    while (!token_begins_line(m->p, at)) at--;
-    return span_column(token_at(m, at)->span);
-}
-
-/* A body that goes on to the end of the file or into the next item. */
-static bool unclosed_brace(const Mistake *m)
-{
-    int open = token_opener(m->p, m->at);
-    if (open < 0 || token_at(m, open)->kind != LBRACE) return false;
-    if (m->token.kind == END) {
-        report_unclosed(m, open);
-        m->p->gives_up = true;
-        return true;
-    }
-    if (!kind_begins_item(m->token.kind) || !expects(m, RBRACE)) return false;
-    if (span_column(m->token.span) > column_of_line(m, open)) {
-        const char *text = format("%s cannot stand inside a body", spelling(&m->token));
-        Diag *d = syntax_report(m->p, "E0100", m->token.span, text);
-        diag_label(d, token_at(m, open)->span, "the body begins here");
-        repair_skip(m->p, m->at);
-        return true;
-    }
-    Diag *d = report_unclosed(m, open);
-    diag_label(d, m->token.span, "%s cannot stand inside it", spelling(&m->token));
-    repair_insert(m->p, m->at, RBRACE);
-    return true;
-}
-
-/* ---- the wrong kind of brackets ------------------------------------------------------------- */
-
-static const int kind_square = LBRACKET, kind_round = LPAREN, kind_curly = LBRACE;
-
-static void replace_brackets(const Mistake *m, int open, int kind)
-{
-    int close = token_closer(m->p, open);
-    repair_replace(m->p, open, kind);
-    if (close >= 0) repair_replace(m->p, close, closing_kind(kind));
-}
-
-static bool report_wrong_brackets(const Mistake *m, int open, int kind, const char *text,
-                                  const char *hint)
-{
-    Diag *d = syntax_report(m->p, "E0102", token_at(m, open)->span, text);
-    if (hint) diag_hint(d, "%s", hint);
-    replace_brackets(m, open, kind);
-    return true;
-}
-
-/* Whether the braces at `open` hold no statements. */
-static bool holds_no_statement(const Mistake *m, int open)
-{
-    int close = token_closer(m->p, open);
-    for (int i = open + 1; i < close; i++)
-        if (token_at(m, i)->kind == SEMICOLON) return false;
-    return close > open + 1;
-}
-
-static bool wrong_brackets(const Mistake *m)
-{
-    int t = m->token.kind;
-    const char *name = span_text(m->before.span);
-    if (t == LBRACE && !is_on_new_line(m) && holds_no_statement(m, m->at)) {
-        if (is_after(m, "EXPR") && expects(m, LBRACKET))
-            return report_wrong_brackets(m, m->at, kind_square,
-                                         "static arguments and indices stand in `[ ]`",
-                                         format("write `%s[..]`", name));
-        if (is_after(m, "fn|layer name"))
-            return report_wrong_brackets(m, m->at, kind_square, "static arguments stand in `[ ]`",
-                                         NULL);
-    }
-    if ((t == LBRACE || t == LPAREN) && is_after(m, "element") && !is_after(m, "-> element"))
-        return report_wrong_brackets(m, m->at, kind_square, "the sizes of a type stand in `[ ]`",
-                                     format("write `%s[..]`", name));
-    if (t == LPAREN && is_after(m, "fn|layer name statics formals") &&
-        token_at(m, token_opener(m->p, m->at - 1))->kind == LPAREN)
-        return report_wrong_brackets(m, token_opener(m->p, m->at - 1), kind_square,
-                                     "static arguments stand in `[ ]`",
-                                     "`[ ]` holds what is known at compile time, `( )` holds data");
-    if (t == LBRACKET && (is_after(m, "formals") || is_after(m, "start_values )")))
-        return report_wrong_brackets(m, m->at, kind_curly, "a body stands in `{ }`", NULL);
-    if (t == LBRACKET && (is_after(m, "scan") || is_after(m, "repeat")))
-        return report_wrong_brackets(m, m->at, kind_round,
-                                     format("`%s` is followed by `( )`", name), NULL);
-    return false;
-}
-
-static bool statics_of_entry(const Mistake *m)
-{
-    if (m->token.kind != LBRACKET || !is_after(m, "entry name")) return false;
-    Diag *d = syntax_report(m->p, "E0102", m->token.span, "an `entry` has no static arguments");
-    diag_hint(d, "declare a `const`, or a `dim` for a size that is known at run time");
-    int close = token_closer(m->p, m->at);
-    if (close > m->at) repair_delete(m->p, m->at, close + 1);
-    else repair_skip(m->p, m->at);
-    return true;
-}
-
-/* `fn f(x: real) = { .. }` */
-static bool equals_before_body(const Mistake *m)
-{
-    if (m->token.kind != LBRACE || !is_after(m, "formals|result =")) return false;
-    Diag *d = syntax_report(m->p, "E0100", m->before.span, "a body in `{ }` stands without `=`");
-    diag_hint(d, "leave the `=` out");
-    repair_delete(m->p, m->at - 1, m->at);
-    return true;
-}
-
 /* ---- the end of a statement ----------------------------------------------------------------- */
 
 static bool can_begin_statement(const Mistake *m)
@@ -366,8 +171,7 @@ static bool missing_semicolon(const Mistake *m)
     int kind = m->token.kind;
     bool begins = kind == NAME || kind == NUMBER || kind == STRING || kind == AS ||
                   kind_is_reserved(kind) || kind == LBRACE;
-    if (!(kind == RBRACE || kind == END || can_begin_statement(m) ||
-          (begins && is_on_new_line(m))))
+    if (!(kind == RBRACE || kind == END || can_begin_statement(m) || (begins && is_on_new_line(m))))
         return false;
     syntax_report(m->p, "E0101", end_of(m->before.span), "missing `;`");
     repair_insert(m->p, m->at, SEMICOLON);
@@ -416,20 +220,24 @@ static bool reserved_word(const Mistake *m)
     return false;
 }
 
-typedef struct Foreign { const char *words, *hint; } Foreign;
+typedef struct Foreign {
+    const char *words, *hint;
+} Foreign;
 static const Foreign foreign_words[] = {
     {" if else elif elseif switch case when ",
      "a value is chosen with `condition ? a : b`, element by element"},
     {" for while do loop foreach ", "a step is repeated with `scan (x in xs; h = h0) { .. }`"},
     {" let var val auto set define ", "a definition needs no word before it: `name = ..;`"},
-    {" def function func fun sub proc lambda ", "a function is written `fn f(x: real) -> real = ..;`"},
+    {" def function func fun sub proc lambda ",
+     "a function is written `fn f(x: real) -> real = ..;`"},
     {" class struct module model network net block ",
      "a part with parameters is written `layer Name(x: real[.., n]) -> real[.., m] { .. }`"},
     {" float double int long void tensor matrix vector ",
      "the type stands after the name: `x: real[3] = ..;`"},
     {" weight weights parameter parameters variable ",
      "a trained array is written `param W: real[m, n] ~ glorot();`"},
-    {" print printf assert_eq echo ", "nothing is printed here; an `entry` returns values to its caller"},
+    {" print printf assert_eq echo ",
+     "nothing is printed here; an `entry` returns values to its caller"},
     {" using include from use require_once ", "a library is taken in by `import std.optim;`"},
 };
 
@@ -456,7 +264,9 @@ static bool foreign_statement(const Mistake *m)
     if (m->token.kind != LPAREN && m->token.kind != PIPE && m->token.kind != DOT) return false;
     Diag *d = syntax_report(m->p, "E0100", m->before.span, "an expression alone is no statement");
     diag_hint(d, "every line is an equation: `y = %s%s;`", m->before.text,
-              m->token.kind == LPAREN ? "(..)" : m->token.kind == DOT ? ".." : " |> ..");
+              m->token.kind == LPAREN ? "(..)"
+              : m->token.kind == DOT  ? ".."
+                                      : " |> ..");
     repair_skip(m->p, m->at);
     return true;
 }
@@ -466,9 +276,12 @@ static bool misplaced_statement(const Mistake *m)
     int kind = m->token.kind;
     const char *where = NULL;
     if (is_at_item(m)) {
-        if (kind == GRAD || kind == SURROGATE) where = "directly after a `fn`";
-        else if (kind == ASSERT || kind == CHECK_GRAD || kind == REPEAT) where = "inside a `test`";
-        else if (kind_begins_stmt(kind)) where = "inside the body of a `fn`, `layer` or `entry`";
+        if (kind == GRAD || kind == SURROGATE)
+            where = "directly after a `fn`";
+        else if (kind == ASSERT || kind == CHECK_GRAD || kind == REPEAT)
+            where = "inside a `test`";
+        else if (kind_begins_stmt(kind))
+            where = "inside the body of a `fn`, `layer` or `entry`";
     } else if (is_after(m, "{ stmts")) {
         if (kind == ASSERT || kind == CHECK_GRAD || kind == REPEAT) where = "inside a `test`";
         if (kind == GRAD || kind == SURROGATE) where = "after the body of a `fn`";
@@ -483,91 +296,15 @@ static bool misplaced_statement(const Mistake *m)
     return true;
 }
 
-/* ---- types ---------------------------------------------------------------------------------- */
-
-static bool missing_type(const Mistake *m)
-{
-    if (!is_after(m, "param|state name")) return false;
-    if (m->token.kind != EQUALS && m->token.kind != TILDE && m->token.kind != SEMICOLON) return false;
-    const char *word = token_at(m, m->at - 2)->text, *name = m->before.text;
-    Diag *d = syntax_report(m->p, "E0113", m->before.span, format("the %s `%s` has no type", word, name));
-    diag_hint(d, "write its element type and its sizes: `%s %s: real[..] = 0;`", word, name);
-    if (m->token.kind == SEMICOLON) {
-        repair_skip(m->p, m->at);
-        return true;
-    }
-    repair_insert(m->p, m->at, ELEM);
-    repair_insert(m->p, m->at, COLON);
-    return true;
-}
-
-static bool missing_colon(const Mistake *m)
-{
-    if (m->token.kind != ELEM) return false;
-    if (expects(m, COLON) && !is_after(m, "EXPR") && m->before.kind == NAME) {
-        Diag *d = syntax_report(m->p, "E0113", end_of(m->before.span), "missing `:` before the type");
-        diag_hint(d, "write `%s: %s`", m->before.text, m->token.text);
-        repair_insert(m->p, m->at, COLON);
-        return true;
-    }
-    if (!expects(m, ARROW)) return false;
-    Diag *d = syntax_report(m->p, "E0113", end_of(m->before.span), "missing `->` before the type");
-    diag_hint(d, "write `-> %s`", m->token.text);
-    repair_insert(m->p, m->at, ARROW);
-    return true;
-}
-
-static bool colon_for_arrow(const Mistake *m)
-{
-    if (m->token.kind != COLON || !is_after(m, "formals")) return false;
-    Diag *d = syntax_report(m->p, "E0113", m->token.span, "the type of the result stands after `->`");
-    diag_hint(d, "write `->` instead of `:`");
-    repair_replace(m->p, m->at, ARROW);
-    return true;
-}
-
-static const char *type_meant(const char *name)
-{
-    static const char *const known[] = {"real", "f16", "f32", "f64", "i8", "i32", "u8", "bool"};
-    static const char *const other[][2] = {
-        {"float", "real"}, {"double", "f64"}, {"half", "f16"}, {"float32", "f32"},
-        {"float64", "f64"}, {"float16", "f16"}, {"int", "i32"}, {"int32", "i32"},
-        {"int8", "i8"}, {"long", "i32"}, {"uint8", "u8"}, {"byte", "u8"}, {"char", "u8"},
-        {"boolean", "bool"}, {"tensor", "real"}, {"Tensor", "real"}, {"Real", "real"},
-    };
-    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
-        if (strcmp(name, other[i][0]) == 0) return other[i][1];
-    return nearest(name, known, sizeof known / sizeof *known);
-}
-
-/* A type that begins with a word that is no element type, or with its sizes. */
-static bool wrong_element(const Mistake *m)
-{
-    if (!expects(m, ELEM) || expects(m, NUMBER)) return false;
-    if (m->token.kind == LBRACKET) {
-        Diag *d = syntax_report(m->p, "E0113", m->token.span, "a type begins with its element type");
-        diag_hint(d, "write `real[..]`; element types are real f16 f32 f64 i8 i32 u8 bool");
-        repair_insert(m->p, m->at, ELEM);
-        return true;
-    }
-    if (m->token.kind != NAME) return false;
-    const char *meant = type_meant(m->token.text);
-    Diag *d = syntax_report(m->p, "E0113", m->token.span,
-                            format("`%s` is no element type", m->token.text));
-    if (meant) diag_hint(d, "did you mean `%s`?", meant);
-    else diag_hint(d, "element types are real f16 f32 f64 i8 i32 u8 bool");
-    repair_replace(m->p, m->at, ELEM);
-    return true;
-}
-
 /* ---- the table ------------------------------------------------------------------------------ */
 
 static bool (*const mistakes[])(const Mistake *m) = {
-    chained_comparison, equals_for_compare, compare_for_equals, change_in_place, unary_plus,
-    number_times_name,  half_a_fraction,    single_quotes,      missing_type,    missing_colon,
-    colon_for_arrow,    wrong_element,      wrong_brackets,     statics_of_entry, equals_before_body, stray_closer,
-    trailing_comma,     unclosed_bracket,   foreign_statement,  reserved_word,   missing_semicolon,
-    misplaced_statement, unclosed_brace,
+    chained_comparison, equals_for_compare,  compare_for_equals, change_in_place,
+    unary_plus,         number_times_name,   half_a_fraction,    single_quotes,
+    missing_type,       missing_colon,       colon_for_arrow,    wrong_element,
+    wrong_brackets,     statics_of_entry,    equals_before_body, stray_closer,
+    trailing_comma,     unclosed_bracket,    foreign_statement,  reserved_word,
+    missing_semicolon,  misplaced_statement, unclosed_brace,
 };
 
 bool mistake_is_known(const Mistake *m)

@@ -53,7 +53,8 @@ static void yyerror(const Span *at, Parser *p, const char *message);
 %token IMPORT "import" AS "as" CONST "const" DIM "dim" FN "fn" LAYER "layer" ENTRY "entry"
 %token TRAINING "training" TEST "test" PARAM "param" STATE "state" UPDATE "update" SCAN "scan"
 %token NEXT "next" EMIT "emit" RETURN "return" REQUIRE "require" ASSERT "assert"
-%token REPEAT "repeat" CHECK_GRAD "check_grad" GRAD "grad" SURROGATE "surrogate" IN "in" NEW_WORD "new"
+%token REPEAT "repeat" CHECK_GRAD "check_grad" GRAD "grad" SURROGATE "surrogate" IN "in"
+%token NEW_WORD "new"
 %token DOTS ".." ARROW "->" PIPE "|>" EQ "==" NE "!=" LE "<=" GE ">=" AND "&&" OR "||"
 %token LT "<" GT ">" PLUS "+" MINUS "-" TIMES "*" DIVIDE "/" MODULO "%" MATMUL "@"
 %token NOT "!" POWER "^" TICK "'" DOT "." COMMA "," SEMICOLON ";" COLON ":" QUESTION "?"
@@ -142,7 +143,8 @@ fn_decl:
 
 layer_decl:
     "layer" "name" statics formals result body
-                                        { $$ = decl_callable(p, DECL_LAYER, @$, $2, $3, $4, $5, $6); }
+                                        { $$ = decl_callable(p, DECL_LAYER, @$, $2, $3, $4,
+                                                             $5, $6); }
   ;
 
 entry_decl:
@@ -202,7 +204,8 @@ element:
   ;
 
 types:
-    type "," type                       { $$ = (TypeList){0}; vec_push(&$$, $1); vec_push(&$$, $3); }
+    type "," type                       { $$ = (TypeList){0}; vec_push(&$$, $1);
+                                          vec_push(&$$, $3); }
   | types "," type                      { $$ = $1; vec_push(&$$, $3); }
   ;
 
@@ -247,7 +250,8 @@ stmt:
 def:
     "name" type_given init ";"          { $$ = stmt_def(p, ST_DEF, @$, $1, $2, $3); }
   | "name" "[" items "]" type_given "=" expr ";"
-                                        { $$ = stmt_def(p, ST_INDEXED, @$, $1, $5, (Init){false, $7});
+                                        { $$ = stmt_def(p, ST_INDEXED, @$, $1, $5,
+                                                        (Init){false, $7});
                                           $$->list = $3; }
   | "name" "," names "=" expr ";"       { $$ = stmt_tuple(p, @$, $1, &$3, $5); }
   ;
@@ -356,7 +360,8 @@ power:
 
 postfix:
     primary
-  | postfix "(" ")"                     { $$ = expr_list(p, EX_CALL, @$, $1->at, $1, (ExprList){0}); }
+  | postfix "(" ")"                     { $$ = expr_list(p, EX_CALL, @$, $1->at, $1,
+                                                         (ExprList){0}); }
   | postfix "(" args ")"                { $$ = expr_list(p, EX_CALL, @$, $1->at, $1, $3); }
   | postfix "[" items "]"               { $$ = expr_list(p, EX_INDEX, @$, $1->at, $1, $3); }
   | postfix "." "name"                  { $$ = expr_over(p, EX_FIELD, @$, @3, $1, NULL, NULL);

@@ -6,10 +6,7 @@
 
 #include <string.h>
 
-static Span empty_after(Span before)
-{
-    return (Span){before.src, before.end, before.end};
-}
+static Span empty_after(Span before) { return (Span){before.src, before.end, before.end}; }
 
 static ExprList list_before(Expr *first, const ExprList *rest)
 {

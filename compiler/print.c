@@ -8,8 +8,16 @@
 
 /* How tightly an expression holds together; the grammar's levels. */
 enum {
-    LEVEL_SELECT, LEVEL_PIPE, LEVEL_OR, LEVEL_AND, LEVEL_COMPARE, LEVEL_ADD, LEVEL_MUL,
-    LEVEL_UNARY, LEVEL_POWER, LEVEL_POSTFIX
+    LEVEL_SELECT,
+    LEVEL_PIPE,
+    LEVEL_OR,
+    LEVEL_AND,
+    LEVEL_COMPARE,
+    LEVEL_ADD,
+    LEVEL_MUL,
+    LEVEL_UNARY,
+    LEVEL_POWER,
+    LEVEL_POSTFIX
 };
 
 static int operator_level(Operator o)
@@ -18,11 +26,21 @@ static int operator_level(Operator o)
     case O_PIPE: return LEVEL_PIPE;
     case O_OR: return LEVEL_OR;
     case O_AND: return LEVEL_AND;
-    case O_EQ: case O_NE: case O_LT: case O_GT: case O_LE: case O_GE: return LEVEL_COMPARE;
-    case O_ADD: case O_SUB: return LEVEL_ADD;
-    case O_MUL: case O_DIV: case O_MOD: case O_MATMUL: return LEVEL_MUL;
+    case O_EQ:
+    case O_NE:
+    case O_LT:
+    case O_GT:
+    case O_LE:
+    case O_GE: return LEVEL_COMPARE;
+    case O_ADD:
+    case O_SUB: return LEVEL_ADD;
+    case O_MUL:
+    case O_DIV:
+    case O_MOD:
+    case O_MATMUL: return LEVEL_MUL;
     case O_POW: return LEVEL_POWER;
-    case O_NEG: case O_NOT: return LEVEL_UNARY;
+    case O_NEG:
+    case O_NOT: return LEVEL_UNARY;
     }
     return LEVEL_POSTFIX;
 }
@@ -197,10 +215,7 @@ static void print_value(Text *out, const char *sign, const Expr *value)
     text_add(out, ";\n");
 }
 
-static void print_indent(Text *out, int depth)
-{
-    text_add(out, "%*s", 2 * depth, "");
-}
+static void print_indent(Text *out, int depth) { text_add(out, "%*s", 2 * depth, ""); }
 
 static void print_doc(Text *out, const char *doc, int depth)
 {
@@ -271,7 +286,9 @@ static void print_stmt(Text *out, const Stmt *s, int depth)
         print_keyword(out, ")", s->value);
         break;
     case ST_SCAN: print_scan(out, s, depth); return;
-    case ST_DEF: case ST_TUPLE: case ST_INDEXED: break;
+    case ST_DEF:
+    case ST_TUPLE:
+    case ST_INDEXED: break;
     }
     if (s->kind == ST_ASSERT || s->kind == ST_CHECK_GRAD || s->kind == ST_REPEAT) {
         text_add(out, ";\n");
@@ -359,7 +376,9 @@ void print_decl(Text *out, const Decl *d)
         print_value(out, "=", d->value);
         break;
     case DECL_DIM: print_dim(out, d); break;
-    case DECL_FN: case DECL_LAYER: case DECL_ENTRY: print_callable(out, d); break;
+    case DECL_FN:
+    case DECL_LAYER:
+    case DECL_ENTRY: print_callable(out, d); break;
     case DECL_TEST:
         text_add(out, "test \"%s\" ", d->text);
         print_block(out, &d->body, 0);

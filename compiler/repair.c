@@ -10,15 +10,9 @@ enum { MAX_REPAIRS = 120 };
 
 /* ---- looking at tokens ---------------------------------------------------------------------- */
 
-static bool opens(int kind)
-{
-    return kind == LPAREN || kind == LBRACKET || kind == LBRACE;
-}
+static bool opens(int kind) { return kind == LPAREN || kind == LBRACKET || kind == LBRACE; }
 
-static bool closes(int kind)
-{
-    return kind == RPAREN || kind == RBRACKET || kind == RBRACE;
-}
+static bool closes(int kind) { return kind == RPAREN || kind == RBRACKET || kind == RBRACE; }
 
 int closing_kind(int open_kind)
 {
@@ -62,14 +56,11 @@ bool kind_begins_item(int kind)
 bool kind_begins_stmt(int kind)
 {
     return kind == PARAM || kind == STATE || kind == UPDATE || kind == SCAN || kind == NEXT ||
-           kind == EMIT || kind == RETURN || kind == REQUIRE || kind == ASSERT ||
-           kind == REPEAT || kind == CHECK_GRAD;
+           kind == EMIT || kind == RETURN || kind == REQUIRE || kind == ASSERT || kind == REPEAT ||
+           kind == CHECK_GRAD;
 }
 
-bool kind_is_reserved(int kind)
-{
-    return kind == ELEM || (kind >= IMPORT && kind <= NEW_WORD);
-}
+bool kind_is_reserved(int kind) { return kind == ELEM || (kind >= IMPORT && kind <= NEW_WORD); }
 
 /* ---- edits ---------------------------------------------------------------------------------- */
 

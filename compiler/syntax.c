@@ -72,7 +72,9 @@ bool stack_ends_in(const char *const *stack, int depth, const char *symbols)
 
 /* ---- messages ------------------------------------------------------------------------------- */
 
-typedef struct Row { const char *symbols, *message, *hint; } Row;
+typedef struct Row {
+    const char *symbols, *message, *hint;
+} Row;
 static const Row rows[] = {
 #define AFTER(symbols, message, hint) {symbols, message, hint},
 #include "syntax_errors.def"

@@ -9,29 +9,32 @@
 enum { MAX_NESTING = 200, MAX_HEIGHT = 1000 };
 
 typedef struct Token {
-    int kind;                               /* one of parse.h */
+    int kind; /* one of parse.h */
     Span span;
-    const char *text;                       /* of a name, a string or a reserved word */
+    const char *text; /* of a name, a string or a reserved word */
     double num;
     bool is_int;
     Elem elem;
-    bool is_tainted;                        /* an error in it or just before it is reported already */
-    bool is_repair;                         /* put in to go on after an error */
+    bool is_tainted; /* an error in it or before it is reported already */
+    bool is_repair;  /* put in to go on after an error */
 } Token;
 
 /* A doc comment and where the token after it begins. */
-typedef struct Doc { int before; const char *text; } Doc;
+typedef struct Doc {
+    int before;
+    const char *text;
+} Doc;
 
 typedef struct Parser {
     const Source *src;
-    VEC(Token) tokens;                      /* the last one is END */
-    VEC(Doc) docs;                          /* in the order of places */
-    int next;                               /* the token that the parser gets next */
+    VEC(Token) tokens; /* the last one is END */
+    VEC(Doc) docs;     /* in the order of places */
+    int next;          /* the token that the parser gets next */
     DeclList decls;
     Expr *formula;
     bool is_formula;
-    bool too_deep;                          /* reported once a text */
-    bool gives_up;                          /* no further repair */
+    bool too_deep; /* reported once a text */
+    bool gives_up; /* no further repair */
     int errors, repairs;
 } Parser;
 
@@ -73,7 +76,7 @@ bool kind_is_reserved(int kind);
 void repair_insert(Parser *p, int at, int kind);
 void repair_replace(Parser *p, int at, int kind);
 void repair_delete(Parser *p, int from, int to);
-/* Takes the statement or item around token `at` out, but keeps a body that follows a broken head. */
+/* Takes out the statement or item around token `at`, but keeps the body behind a broken head. */
 void repair_skip(Parser *p, int at);
 
 /* ---- syntax.c, mistakes.c: errors ----------------------------------------------------------- */
@@ -83,7 +86,7 @@ void repair_skip(Parser *p, int at);
 typedef struct Stop {
     const char *const *stack;
     int depth;
-    const bool *expected;                   /* by kind of token */
+    const bool *expected; /* by kind of token */
 } Stop;
 
 /* One syntax error: token `at` does not fit. */
@@ -91,7 +94,7 @@ typedef struct Mistake {
     Parser *p;
     const Stop *stop;
     int at;
-    Token token, before;                    /* before: the token in front, or END at the very front */
+    Token token, before; /* before: END at the very front */
 } Mistake;
 
 /* Reports the error at p->tokens.at[p->next - 1] and repairs p->tokens. */

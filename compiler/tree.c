@@ -6,20 +6,20 @@
 #include <stddef.h>
 
 static const char *const operator_texts[] = {
-    [O_PIPE] = "|>", [O_OR] = "||", [O_AND] = "&&", [O_EQ] = "==", [O_NE] = "!=", [O_LT] = "<",
-    [O_GT] = ">", [O_LE] = "<=", [O_GE] = ">=", [O_ADD] = "+", [O_SUB] = "-", [O_MUL] = "*",
-    [O_DIV] = "/", [O_MOD] = "%", [O_MATMUL] = "@", [O_POW] = "^", [O_NEG] = "-", [O_NOT] = "!",
+    [O_PIPE] = "|>", [O_OR] = "||", [O_AND] = "&&",   [O_EQ] = "==", [O_NE] = "!=", [O_LT] = "<",
+    [O_GT] = ">",    [O_LE] = "<=", [O_GE] = ">=",    [O_ADD] = "+", [O_SUB] = "-", [O_MUL] = "*",
+    [O_DIV] = "/",   [O_MOD] = "%", [O_MATMUL] = "@", [O_POW] = "^", [O_NEG] = "-", [O_NOT] = "!",
 };
 
-const char *operator_text(Operator o)
-{
-    return operator_texts[o];
-}
+const char *operator_text(Operator o) { return operator_texts[o]; }
 
 /* ---- expressions ---------------------------------------------------------------------------- */
 
 /* Every expression the parser makes stands inside one of these. */
-typedef struct Tall { Expr expr; int height; } Tall;
+typedef struct Tall {
+    Expr expr;
+    int height;
+} Tall;
 
 static int *height_of(Expr *e)
 {
@@ -107,8 +107,10 @@ static const char *doc_before(const Parser *p, int place)
     int lo = 0, hi = p->docs.n;
     while (lo < hi) {
         int mid = (lo + hi) / 2;
-        if (p->docs.at[mid].before < place) lo = mid + 1;
-        else hi = mid;
+        if (p->docs.at[mid].before < place)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo < p->docs.n && p->docs.at[lo].before == place ? p->docs.at[lo].text : NULL;
 }
@@ -131,7 +133,4 @@ Decl *decl_new(const Parser *p, DeclKind kind, Span span)
     return d;
 }
 
-Name name_of(const Token *t)
-{
-    return (Name){t->text, t->span};
-}
+Name name_of(const Token *t) { return (Name){t->text, t->span}; }

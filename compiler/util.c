@@ -124,10 +124,7 @@ const char *intern(const char *s, size_t n)
     return e->s;
 }
 
-const char *intern_str(const char *s)
-{
-    return intern(s, strlen(s));
-}
+const char *intern_str(const char *s) { return intern(s, strlen(s)); }
 
 /* ---- texts ---------------------------------------------------------------------------------- */
 
@@ -195,22 +192,19 @@ static int letter_cost(char a, char b)
     return tolower((unsigned char)a) == tolower((unsigned char)b) ? OTHER_CASE : TYPO;
 }
 
-static int least(int a, int b)
-{
-    return a < b ? a : b;
-}
+static int least(int a, int b) { return a < b ? a : b; }
 
 /* Edit distance with swaps of neighbours, in units of which TYPO make one mistake. */
 static int typing_distance(const char *a, int na, const char *b, int nb)
 {
-    int d[3][NAME_LIMIT + 1];                         /* rows i, i - 1 and i - 2, by i % 3 */
+    int d[3][NAME_LIMIT + 1]; /* rows i, i - 1 and i - 2, by i % 3 */
     for (int j = 0; j <= nb; j++) d[0][j] = TYPO * j;
     for (int i = 1; i <= na; i++) {
         int *row = d[i % 3], *up = d[(i + 2) % 3], *up2 = d[(i + 1) % 3];
         row[0] = TYPO * i;
         for (int j = 1; j <= nb; j++) {
-            row[j] = least(up[j - 1] + letter_cost(a[i - 1], b[j - 1]),
-                           least(up[j], row[j - 1]) + TYPO);
+            row[j] =
+                least(up[j - 1] + letter_cost(a[i - 1], b[j - 1]), least(up[j], row[j - 1]) + TYPO);
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
                 row[j] = least(row[j], up2[j - 2] + TYPO);
         }
