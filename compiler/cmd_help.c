@@ -149,6 +149,19 @@ int cmd_help(void)
                        did_you_mean(word, known.at, known.n));
 }
 
+/* A program, set in from the margin. */
+static void print_program(const char *title, const char *text)
+{
+    if (!text) return;
+    printf("\n%s\n\n", title);
+    while (*text) {
+        int n = (int)strcspn(text, "\n");
+        if (n) printf("    %.*s\n", n, text);
+        else putchar('\n');
+        text += n + (text[n] == '\n');
+    }
+}
+
 int cmd_explain(void)
 {
     VEC(const char *) known = {0};
@@ -158,6 +171,8 @@ int cmd_explain(void)
     const ErrorInfo *e = error_info(code);
     if (e) {
         printf("%s: %s\n\n%s\n", e->code, e->title, e->text);
+        print_program("with this error:", e->wrong);
+        print_program("without it:", e->right);
         return EXIT_OK;
     }
     for (e = error_table; e->code; e++) vec_push(&known, e->code);

@@ -74,9 +74,8 @@ static bool is_leaf(const Node *n)
     return op_info[n->op].class == CLASS_LEAF && n->op != OP_DRAW;
 }
 
-/* Does n only add or drop axes of size 1 around a vector or a scalar: [m] as [1, m]? Products with
- * vectors and elements of array literals are built so. */
-static bool is_vector_view(const Node *n)
+/* Products with vectors and elements of array literals are built so. */
+bool is_vector_view(const Node *n)
 {
     if (n->op != OP_RESHAPE) return false;
     const Shape *a = &n->in[0]->type.shape, *b = &n->type.shape;
@@ -483,6 +482,7 @@ void node_value(Text *out, Names *m, const Node *n)
 {
     n = seen(n);
     if (leaf_name(n)) text_add(out, "%s", leaf_name(n));
+    else if (is_vector_view(n)) write_operand(out, m, n->in[0], BY_SELECT, false);
     else write_value(out, m, n);
 }
 

@@ -31,6 +31,10 @@ void node_equation(Text *out, Names *m, const Node *n);
 /* What a user of n writes: its name or its value. */
 void node_operand(Text *out, Names *m, const Node *n);
 
+/* Does n only add or drop axes of size 1 around a vector or a scalar: [m] as [1, m]? It is not
+ * written; users of n write its operand. */
+bool is_vector_view(const Node *n);
+
 /* The number as the language writes it: the shortest text that reads back the same, as a float
  * unless the element is f64. */
 void number_text(Text *out, Elem e, double v);

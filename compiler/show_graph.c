@@ -39,7 +39,7 @@ static bool is_variable(const Node *n)
 /* Does the node only change how its operand is seen? Then users point at the operand. */
 static const Node *drawn(const Node *n)
 {
-    while (n->op == OP_MARK || n->op == OP_BROADCAST) n = n->in[0];
+    while (n->op == OP_MARK || n->op == OP_BROADCAST || is_vector_view(n)) n = n->in[0];
     return n;
 }
 

@@ -27,7 +27,7 @@ static const char *rule_for(const Node *user, int k)
     return d && strcmp(d, "0") ? format("%s: %s", o->name, d) : NULL;
 }
 
-/* One formula for each operator that uses n; marks are looked through. */
+/* One formula for each operator that uses n; what is not written is looked through. */
 static void collect_rules(Text *out, const Graph *g, const bool *live, int last, const Node *n)
 {
     for (int i = n->id + 1; i <= last; i++) {
@@ -35,7 +35,8 @@ static void collect_rules(Text *out, const Graph *g, const bool *live, int last,
         for (int k = 0; live[i] && k < user->n_in; k++) {
             if (user->in[k] != n) continue;
             const char *rule = rule_for(user, k);
-            if (user->op == OP_MARK) collect_rules(out, g, live, last, user);
+            if (user->op == OP_MARK || is_vector_view(user))
+                collect_rules(out, g, live, last, user);
             else if (rule && !(out->s && strstr(out->s, rule)))
                 text_add(out, "%s%s", out->n ? ";  " : "", rule);
         }
@@ -70,14 +71,17 @@ static const Node *without_views(const Node *n)
  * from, and those whose adjoint is used repeatedly. */
 static void choose_by_adjoint(const Study *s, bool *chosen)
 {
-    int *uses = use_counts(s->g);
-    for (int i = s->result->id + 1; i < s->g->nodes.n; i++) {
+    int *uses = use_counts(s->g), last = s->result->id;
+    for (int i = last + 1; i < s->g->nodes.n; i++) {
         const Node *d = s->g->nodes.at[i], *of = d->adjoint_of;
         if (of && uses[i] > 1) chosen[without_views(of)->id] = true;
         for (int k = 0; k < d->n_in; k++) chosen[without_views(d->in[k])->id] = true;
     }
-    for (int i = 0; i < s->g->nodes.n; i++)
-        if (op_info[s->g->nodes.at[i]->op].class == CLASS_LEAF) chosen[i] = false;
+    for (int i = 0; i < s->g->nodes.n; i++) {
+        const Node *n = s->g->nodes.at[i];
+        if (op_info[n->op].class == CLASS_LEAF) chosen[i] = false;
+        if (i <= last && is_vector_view(n)) chosen[n->in[0]->id] = false;
+    }
 }
 
 static bool is_chosen(const Study *s, Names *m, const Node *n, bool all)

@@ -1,0 +1,133 @@
+#!/bin/sh
+# The command line as a person meets it: exit codes, messages, files. In: NNC, SCRATCH (see
+# tests/run.sh). Out: what failed, and "N passed, M failed".
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$SCRATCH" || exit 2
+cp "$here"/*.nn .
+passed=0
+failed=0
+
+# expect CODE TEXT COMMAND...: the exit code, and a text somewhere in the output of both streams
+expect() {
+    code=$1
+    text=$2
+    shift 2
+    out=$("$@" 2>&1)
+    status=$?
+    if [ "$status" -eq "$code" ] && printf '%s\n' "$out" | grep -qF -- "$text"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'FAILED %s\n  exit %s, expected %s and: %s\n%s\n' "$*" "$status" "$code" "$text" "$out"
+    fi
+}
+
+# is NAME COMMAND...: the command succeeds
+is() {
+    name=$1
+    shift
+    if "$@" >/dev/null 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'FAILED %s: %s\n' "$name" "$*"
+    fi
+}
+
+# help
+expect 0 "usage:" "$NNC"
+expect 0 "nnc run graph.nn value" "$NNC" --help
+expect 0 "nnc 0." "$NNC" --version
+expect 0 "examples:" "$NNC" compile --help
+expect 0 "examples:" "$NNC" help compile
+expect 0 "hyperbolic tangent" "$NNC" help ops
+expect 0 "param W" "$NNC" help language
+expect 0 "simplify" "$NNC" help passes
+expect 0 "E0302" "$NNC" help errors
+expect 0 "E0302" "$NNC" explain E0302
+
+# wrong usage
+expect 2 'did you mean `compile`' "$NNC" compil graph.nn
+expect 2 'did you mean `nnc check graph.nn`' "$NNC" graph.nn
+expect 2 'did you mean `language`' "$NNC" help langauge
+expect 2 'did you mean `E0302`' "$NNC" explain E032
+expect 2 'did you mean `--seed`' "$NNC" run --sed 1 graph.nn value
+expect 2 'did you mean `value`' "$NNC" run graph.nn valeu 1 2 3
+expect 2 'did you mean `simplify`' "$NNC" show graph.nn --after=simplfy
+expect 2 'which file' "$NNC" check
+expect 2 'needs a value' "$NNC" compile graph.nn -o
+expect 2 'f32 or f64' "$NNC" check graph.nn --real f16
+expect 2 'text, dot or svg' "$NNC" show graph.nn --graph=png
+expect 2 'NAME=VALUE' "$NNC" check graph.nn -D H
+
+# run
+expect 0 "-12" "$NNC" run graph.nn value -2 5 -4
+expect 0 "-4
+-4
+3" "$NNC" run graph.nn gradient -2 5 -4
+expect 0 "-12" "$NNC" run - value -2 5 -4 <graph.nn
+expect 0 "[3, 7]" "$NNC" run values.nn rows '[[1, 2], [3, 4]]'
+expect 0 "[2, 4, 6]" "$NNC" run values.nn twice '[1, 2, 3]'
+expect 0 "[5, 10, 15]" "$NNC" run values.nn twice '[1, 2, 3]' 5
+expect 0 "0.1" "$NNC" run values.nn half 0.2
+expect 0 "Infinity" "$NNC" run values.nn half Infinity
+expect 0 "true" "$NNC" run values.nn above 2
+expect 2 '[1] has 1 elements, others have 2' "$NNC" run values.nn rows '[[1, 2], [3]]'
+expect 2 'the argument `x` is missing' "$NNC" run values.nn rows
+expect 2 '2 arguments for half' "$NNC" run values.nn half 1 2
+expect 2 'must be real[N, 2]' "$NNC" run values.nn rows '[[1, 2, 3]]'
+expect 2 'not an i32' "$NNC" run values.nn pick 1.5
+expect 2 'which entry?' "$NNC" run values.nn
+header="{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), }"
+printf '\223NUMPY\001\000v\000%-117s\n\000\000\200?\000\000\000@' "$header" >row.npy
+expect 0 "[3]" "$NNC" run values.nn rows @row.npy
+echo '[[4, 5]]' >row.json
+expect 0 "[9]" "$NNC" run values.nn rows @row.json
+expect 2 'cannot read `none.npy`' "$NNC" run values.nn rows @none.npy
+
+# seeds and files
+is "the same seed, the same numbers" sh -c \
+    '[ "$("$NNC" run values.nn first --seed 3)" = "$("$NNC" run values.nn first --seed 3)" ]'
+is "another seed, other numbers" sh -c \
+    '[ "$("$NNC" run values.nn first --seed 3)" != "$("$NNC" run values.nn first --seed 4)" ]'
+expect 2 "not a number" "$NNC" run values.nn first --seed x
+expect 4 "cannot" "$NNC" run values.nn first --params none.safetensors
+
+# check and test
+expect 0 "" "$NNC" check graph.nn
+expect 1 "E0201" "$NNC" check wrong.nn
+expect 4 'cannot read `none.nn`' "$NNC" check none.nn
+expect 0 "2 passed, 0 failed" "$NNC" test graph.nn
+expect 3 "1 passed, 4 failed" "$NNC" test failing.nn
+expect 3 "left   3" "$NNC" test failing.nn
+expect 3 "E0406" "$NNC" test failing.nn
+expect 0 "note: no C compiler" env CC=no-such-compiler "$NNC" test graph.nn
+
+# show
+expect 0 "d_q = d_value * z" "$NNC" show graph.nn value --grad
+expect 0 "d_q = -4" "$NNC" show graph.nn value --at x=-2,y=5,z=-4
+expect 0 "digraph" "$NNC" show graph.nn value --graph=dot
+expect 2 'no argument `w`' "$NNC" show graph.nn value --at w=1
+expect 2 "only a real scalar" "$NNC" show values.nn rows --grad
+expect 4 "install graphviz" env PATH=/nonexistent "$NNC" show graph.nn value --graph=svg
+for pass in parse lower simplify fuse schedule plan; do
+    expect 0 "" "$NNC" show graph.nn --after=$pass
+done
+
+# compile
+is "compile" "$NNC" compile graph.nn -o gen --depfile graph.d
+is "both files" test -s gen/graph.h -a -s gen/graph.c
+expect 0 "gen/graph.c gen/graph.h:" cat graph.d
+touch -t 200001010000 gen/graph.c
+is "compile again" "$NNC" compile graph.nn -o gen
+is "an unchanged output is not rewritten" sh -c '[ -z "$(find gen/graph.c -newer graph.nn)" ]'
+expect 0 "#include" "$NNC" compile graph.nn -o -
+expect 1 "E0604" "$NNC" compile graph.nn --name 2nd
+expect 1 "E0604" "$NNC" compile graph.nn --name int
+expect 1 "E0601" "$NNC" compile values.nn -D Q=1
+expect 4 "cannot make the folder" "$NNC" compile graph.nn -o graph.nn/x
+expect 0 "RAM" "$NNC" size values.nn
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
