@@ -436,10 +436,29 @@ static int binding(const Node *n)
     return BY_POSTFIX;
 }
 
+/* A factor of a matrix product. A vector is a row on the left and a column on the right; the other
+ * way round it has to be said: a[:, new] @ b[new, :]. */
+static void write_factor(Text *out, Names *m, const Node *n, int by, bool right)
+{
+    const Node *v = seen(n), *a = v->n_in ? v->in[0] : NULL;
+    const Shape *s = &v->type.shape;
+    bool vector = !node_name(m, v) && is_vector_view(v) && a->type.shape.rank == 1;
+    if (vector && s->size[s->rank - 1 - right] != a->type.shape.size[0]) {
+        write_operand(out, m, a, BY_POSTFIX, false);
+        text_add(out, right ? "[new, :]" : "[:, new]");
+    } else {
+        write_operand(out, m, n, by, true);
+    }
+}
+
 static void write_value(Text *out, Names *m, const Node *n)
 {
     const Infix *f = infix_of(n->op);
-    if (f) {
+    if (n->op == OP_MATMUL) {
+        write_factor(out, m, n->in[0], f->left, false);
+        text_add(out, " @ ");
+        write_factor(out, m, n->in[1], f->right, true);
+    } else if (f) {
         write_operand(out, m, n->in[0], f->left, true);
         text_add(out, f->op == OP_POW ? "%s" : " %s ", f->sign);
         write_operand(out, m, n->in[1], f->right, true);

@@ -9,7 +9,8 @@
  * without the file's name; what it prints on either stream is compared, and "exit 1" stands last
  * when it fails. `error` is short for check, `output` for test, `after PASS [ENTRY]` for
  * show [ENTRY] --after=PASS. The command runs on a copy without the blocks, beside copies of the
- * folder's other programs, so that places and imports are as if the blocks were not there. */
+ * folder's other programs, so that places and imports are as if the blocks were not there. Of a
+ * program without blocks the tests are run, which must pass. */
 #include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -156,6 +157,16 @@ static void compare(const char *path, const char *words, size_t n, const Text *e
            got->s);
 }
 
+static void run_tests(const char *path, const char *dir, const char *file)
+{
+    Text out = run_block(dir, file, "test", 4);
+    bool ok = !strstr(out.s, "\n// exit ");
+    passed += ok;
+    failed += !ok;
+    if (!ok) printf("FAILED %s\n%s", path, out.s);
+    free(out.s);
+}
+
 /* ---- files and folders --------------------------------------------------------------------- */
 
 static void run_file(const char *from, const char *dir, const char *file)
@@ -165,6 +176,7 @@ static void run_file(const char *from, const char *dir, const char *file)
     Text all = read_file(path), fresh = {0};
     size_t at = program_length(all.s);
     add(&fresh, all.s, at);
+    if (at == all.n && !update) run_tests(path, dir, file);
     while (at < all.n) {
         const char *words = all.s + at + sizeof mark - 1;
         size_t n = strcspn(words, "\n");

@@ -76,6 +76,9 @@ START_TEST(shapes_say_what_is_needed)
     expect(n_slice(g, w, lo, &column), "W[:, 1:3]");
     Shape one = {.rank = 2, .size = {size_const(1), size_dim(&batch)}};
     expect(n_matmul(g, n_reshape(g, v, &one), x), "v @ x");
+    Shape row = {.rank = 2, .size = {size_const(1), size_const(4)}};
+    Shape tall = {.rank = 2, .size = {size_dim(&batch), size_const(1)}};
+    expect(n_matmul(g, n_reshape(g, v, &tall), n_reshape(g, b, &row)), "v[:, new] @ b[new, :]");
 }
 END_TEST
 
