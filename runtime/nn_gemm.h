@@ -10,6 +10,7 @@
 #ifdef NN_ISA
 #include "nn_vec.h"
 #include "nn_tile.h"
+#include "nn_panels.h"
 
 #define nn_copy_panel NN_NAME(nn_copy_panel)
 #define nn_transpose_panel NN_NAME(nn_transpose_panel)

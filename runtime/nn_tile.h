@@ -1,4 +1,4 @@
-/* nn_tile.h - the one kernel behind every matrix product, and its instances, for one pass.
+/* nn_tile.h - the one kernel behind every matrix product, for one pass.
  *
  * In come strided operands, out goes a tile of C that was held in registers all along:
  *     C[mr][nv vectors] (+)= sum over k of A[i ras + k cas] B[k ldb + j]
@@ -33,8 +33,6 @@ struct nn_panel {
     const float *bias; /* of this panel; read with NN_BIAS */
     unsigned flags;
 };
-typedef void nn_panel_fn(const struct nn_panel *p, const float *a, const float *b, float *c,
-                         int chunks);
 #endif
 
 #define nn_act_row NN_NAME(nn_act_row)
@@ -43,7 +41,6 @@ typedef void nn_panel_fn(const struct nn_panel *p, const float *a, const float *
 #define nn_rows_max NN_NAME(nn_rows_max)
 #define nn_width_max NN_NAME(nn_width_max)
 #define nn_width_next NN_NAME(nn_width_next)
-#define nn_panel_of NN_NAME(nn_panel_of)
 
 /* The activation over n values just stored: they are still in the first-level cache.  Out of
  * line, which keeps the instances of the tile small. */
@@ -204,57 +201,4 @@ NN_INLINE int nn_width_next(int left, int max)
     int panels = (left + max - 1) / max, w = (left + panels - 1) / panels;
     return w >= 16 ? 16 : w >= 8 ? 8 : w > 4 ? 4 : w;
 }
-
-/* The instances that exist, as a function from shape to address. */
-#if NN_REGISTERS == 32
-#define NN_INSTANCES(I)                                                                     \
-    I(1, 1) I(2, 1) I(3, 1) I(4, 1) I(5, 1) I(6, 1) I(7, 1) I(8, 1) I(9, 1) I(10, 1) I(11, 1) \
-    I(12, 1) I(13, 1) I(14, 1) I(15, 1) I(16, 1)                                            \
-    I(1, 2) I(2, 2) I(3, 2) I(4, 2) I(5, 2) I(6, 2) I(7, 2) I(8, 2) I(9, 2) I(10, 2) I(11, 2) \
-    I(12, 2) I(13, 2) I(14, 2)                                                              \
-    I(1, 3) I(2, 3) I(3, 3) I(4, 3) I(5, 3) I(6, 3) I(7, 3) I(8, 3) I(9, 3)                 \
-    I(1, 4) I(2, 4) I(3, 4) I(4, 4) I(5, 4) I(6, 4) I(1, 8) I(2, 8) I(3, 8) I(1, 16)
-#else
-#define NN_INSTANCES(I)                                                                     \
-    I(1, 1) I(2, 1) I(3, 1) I(4, 1) I(5, 1) I(6, 1) I(7, 1) I(8, 1) I(9, 1) I(10, 1) I(11, 1) \
-    I(12, 1)                                                                                \
-    I(1, 2) I(2, 2) I(3, 2) I(4, 2) I(5, 2) I(6, 2) I(1, 3) I(2, 3) I(3, 3) I(4, 3)         \
-    I(1, 4) I(2, 4) I(1, 8)
-#endif
-
-#define NN_PANEL(mr, nv, m) NN_NAME(nn_panel_##mr##_##nv##_##m)
-#define NN_PANEL_DEFINE(mr, nv, m)                                                            \
-    static void NN_PANEL(mr, nv, m)(const struct nn_panel *p, const float *a, const float *b, \
-                                    float *c, int chunks)                                     \
-    {                                                                                         \
-        nn_chunks(mr, nv, m, p, a, b, c, chunks);                                             \
-    }
-#define NN_MASKED(mr, nv) NN_PANEL_DEFINE(mr, nv, 1)
-NN_INSTANCES(NN_MASKED)
-#if NN_FREE_MASK
-#define NN_CHOICE(mr, nv) \
-    case nv * 32 + mr:    \
-        return NN_PANEL(mr, nv, 1);
-#else
-#define NN_UNMASKED(mr, nv) NN_PANEL_DEFINE(mr, nv, 0)
-NN_INSTANCES(NN_UNMASKED)
-#undef NN_UNMASKED
-#define NN_CHOICE(mr, nv) \
-    case nv * 32 + mr:    \
-        return masked ? NN_PANEL(mr, nv, 1) : NN_PANEL(mr, nv, 0);
-#endif
-
-static nn_panel_fn *nn_panel_of(int mr, int nv, int masked)
-{
-    (void)masked;
-    switch (nv * 32 + mr) {
-        NN_INSTANCES(NN_CHOICE)
-    default: return NULL;
-    }
-}
-#undef NN_INSTANCES
-#undef NN_PANEL
-#undef NN_PANEL_DEFINE
-#undef NN_MASKED
-#undef NN_CHOICE
 #endif
