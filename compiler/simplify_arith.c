@@ -1,6 +1,6 @@
 /* simplify_arith.c - sums, products, quotients, powers and functions of single elements.
- * In: a node. Out: one that computes the same by less, or NULL. A number moves to the right of a
- * sum or product, a minus sign outwards. Reals are regrouped only where that costs no more than a
+ * In: a node. Out: one that computes the same by less, or NULL. A number moves to the left of a
+ * product, a minus sign outwards. Reals are regrouped only where that costs no more than a
  * rounding: numbers that are multiplied are joined, numbers that are added are not, because
  * x + 1e20 - 1e20 is not x; x / c becomes x * (1 / c) only where 1 / c is exact. log(exp(x)) and
  * x / x stay. */
@@ -40,12 +40,18 @@ static bool has_exact_inverse(double v)
     return v != 0 && is_tame(v) && fabs(frexp(v, &e)) == 0.5;
 }
 
-/* op(x, number): x and the number */
+/* number * x, x / number or x + number: x and the number */
 static bool by_number(const Node *n, Op op, Node **x, double *v)
 {
-    if (n->op != op || !node_is_const(n->in[1], v)) return false;
-    *x = n->in[0];
+    int place = op == OP_MUL ? 0 : 1;
+    if (n->op != op || !node_is_const(n->in[place], v)) return false;
+    *x = n->in[1 - place];
     return true;
+}
+
+static Node *times(Simplifier *s, double v, Node *x)
+{
+    return n_map2(s->g, OP_MUL, number(s, x, v), x);
 }
 
 /* ---- a + b, a - b, -a ---- */
@@ -55,8 +61,8 @@ static Node *rule_add(Simplifier *s, Node *n)
     Node *a = n->in[0], *b = n->in[1], *x;
     double v, w;
     if (is_number(b, 0)) return a;
-    if (a == b) return map2(s, OP_MUL, a, number(s, n, 2));
-    if (node_is_const(a, NULL) && !node_is_const(b, NULL)) return map2(s, OP_ADD, b, a);
+    if (is_number(a, 0)) return b;
+    if (a == b) return times(s, 2, a);
     if ((x = negated(s, b))) return map2(s, OP_SUB, a, x);
     if ((x = negated(s, a))) return map2(s, OP_SUB, b, x);
     if (!is_real(n) && node_is_const(b, &v) && by_number(a, OP_ADD, &x, &w))
@@ -82,25 +88,26 @@ static Node *rule_neg(Simplifier *s, Node *n)
     if ((x = negated(s, a))) return x;
     if (a->op == OP_SUB && is_single(s, a)) return map2(s, OP_SUB, a->in[1], a->in[0]);
     if (!is_real(n)) return NULL;
-    if (by_number(a, OP_MUL, &x, &v)) return map2(s, OP_MUL, x, number(s, n, -v));
+    if (by_number(a, OP_MUL, &x, &v)) return times(s, -v, x);
     if (by_number(a, OP_DIV, &x, &v)) return map2(s, OP_DIV, x, number(s, n, -v));
     return NULL;
 }
 
 /* ---- a * b ---- */
 
-/* x * c * v as one product, x / c * v as one product or quotient */
-static Node *mul_number(Simplifier *s, Node *n, Node *a, double v)
+/* v * (c * x) as one product, v * (x / c) as one product or quotient, v * (c / x) as c' / x */
+static Node *mul_number(Simplifier *s, Node *n, double v, Node *a)
 {
     Node *x;
     double c;
     if (!is_real(n) && by_number(a, OP_MUL, &x, &c))
-        return map2(s, OP_MUL, x, map2(s, OP_MUL, number(s, n, c), number(s, n, v)));
+        return map2(s, OP_MUL, map2(s, OP_MUL, number(s, n, v), number(s, n, c)), x);
     if (!is_real(n) || !is_tame(v)) return NULL;
-    if (by_number(a, OP_MUL, &x, &c) && is_tame(c)) return map2(s, OP_MUL, x, number(s, n, c * v));
+    if (by_number(a, OP_MUL, &x, &c) && is_tame(c)) return times(s, v * c, x);
+    if (a->op == OP_DIV && node_is_const(a->in[0], &c) && is_tame(c) && is_single(s, a))
+        return map2(s, OP_DIV, number(s, n, v * c), a->in[1]);
     if (by_number(a, OP_DIV, &x, &c) && c != 0 && is_tame(c)) {
-        if (is_exact_in_float(v / c) && v / c * c == v)
-            return map2(s, OP_MUL, x, number(s, n, v / c));
+        if (is_exact_in_float(v / c) && v / c * c == v) return times(s, v / c, x);
         if (v != 0 && is_exact_in_float(c / v) && c / v * v == c)
             return map2(s, OP_DIV, x, number(s, n, c / v));
     }
@@ -117,7 +124,7 @@ static Node *mul_quotient(Simplifier *s, Node *e, Node *q)
     if (!u || d->op == OP_SIZE || (uniform_of(q) && !node_is_const(u, NULL))) return NULL;
     if (q != quotient) d = n_broadcast(s->g, d, &q->type.shape, q->attr.axes);
     Node *p = map2(s, OP_DIV, e, d);
-    return is_number(u, 1) ? p : map2(s, OP_MUL, p, u);
+    return is_number(u, 1) ? p : map2(s, OP_MUL, u, p);
 }
 
 /* t * where(t == 0, 0, k) is t * k. */
@@ -148,13 +155,13 @@ static Node *rule_mul(Simplifier *s, Node *n)
 {
     Node *a = n->in[0], *b = n->in[1], *x, *r;
     double v;
-    if (node_is_const(a, NULL) && !node_is_const(b, NULL)) return map2(s, OP_MUL, b, a);
-    if (node_is_const(b, &v)) {
-        if (v == 1) return a;
-        if (v == -1) return neg(s, a);
-        if (v == 0 && may_vanish(n, a)) return b;
-        if ((x = negated(s, a)) && is_real(n)) return map2(s, OP_MUL, x, number(s, n, -v));
-        return mul_number(s, n, a, v);
+    if (node_is_const(b, NULL) && !node_is_const(a, NULL)) return map2(s, OP_MUL, b, a);
+    if (node_is_const(a, &v)) {
+        if (v == 1) return b;
+        if (v == -1) return neg(s, b);
+        if (v == 0 && may_vanish(n, b)) return a;
+        if ((x = negated(s, b)) && is_real(n)) return times(s, -v, x);
+        return mul_number(s, n, v, b);
     }
     if ((x = negated(s, a))) return neg(s, map2(s, OP_MUL, x, b));
     if ((x = negated(s, b))) return neg(s, map2(s, OP_MUL, a, x));
@@ -164,7 +171,7 @@ static Node *rule_mul(Simplifier *s, Node *n)
 
 /* ---- a / b ---- */
 
-/* x * c / v and x / c / v with the numbers joined */
+/* c * x / v and x / c / v with the numbers joined */
 static Node *div_number(Simplifier *s, Node *n, Node *a, double v)
 {
     Node *x;
@@ -172,13 +179,12 @@ static Node *div_number(Simplifier *s, Node *n, Node *a, double v)
     if (v == 1) return a;
     if (v == -1) return neg(s, a);
     if (!is_real(n)) return NULL;
-    if (has_exact_inverse(v)) return map2(s, OP_MUL, a, number(s, n, 1 / v));
+    if (has_exact_inverse(v)) return times(s, 1 / v, a);
     if (v == 0 || !is_tame(v)) return NULL;
     if (by_number(a, OP_DIV, &x, &c) && c != 0 && is_tame(c))
         return map2(s, OP_DIV, x, number(s, n, c * v));
     if (by_number(a, OP_MUL, &x, &c) && c != 0 && is_tame(c)) {
-        if (is_exact_in_float(c / v) && c / v * v == c)
-            return map2(s, OP_MUL, x, number(s, n, c / v));
+        if (is_exact_in_float(c / v) && c / v * v == c) return times(s, c / v, x);
         if (is_exact_in_float(v / c) && v / c * c == v)
             return map2(s, OP_DIV, x, number(s, n, v / c));
     }
@@ -275,7 +281,9 @@ static bool term_of(Simplifier *s, Node *n, Term *t)
 {
     double v;
     *t = (Term){.base = n->in[0]};
-    if (n->op == OP_MUL || n->op == OP_DIV) {
+    if (n->op == OP_MUL && (t->factor = uniform_of(n->in[0]))) {
+        t->base = n->in[1];
+    } else if (n->op == OP_MUL || n->op == OP_DIV) {
         t->factor = uniform_of(n->in[1]);
         t->divides = n->op == OP_DIV;
     } else if (n->op == OP_WHERE && is_number(n->in[2], 0)) {
@@ -309,7 +317,7 @@ static Node *take_out_factor(Simplifier *s, Node *n, Node *a, Node *b)
     y.minus ^= n->op == OP_SUB;
     Node *sum = map2(s, x.minus == y.minus ? OP_ADD : OP_SUB, x.base, y.base);
     if (x.minus && !y.minus) sum = map2(s, OP_SUB, y.base, x.base);
-    Node *r = map2(s, x.divides ? OP_DIV : OP_MUL, sum, x.factor);
+    Node *r = x.divides ? map2(s, OP_DIV, sum, x.factor) : map2(s, OP_MUL, x.factor, sum);
     return x.minus && y.minus ? neg(s, r) : r;
 }
 

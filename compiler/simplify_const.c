@@ -43,7 +43,7 @@ static Node *fold_fold(Simplifier *s, Node *n)
 /* Movement of equal elements; padding with the element 0 changes nothing either. */
 static Node *fold_move(Simplifier *s, Node *n)
 {
-    double v, other;
+    double v = 0, other;
     if (n->op == OP_BROADCAST) return NULL;
     for (int k = 0; k < n->n_in; k++) {
         if (n->op == OP_GATHER && k == 1) continue;

@@ -49,7 +49,7 @@ static Node *fold_broadcast(Simplifier *s, Node *n, Node *a)
     Node *r = n_reduce(s->g, n->op, a->in[0], renumber(folded & ~fresh, fresh));
     r = n_broadcast(s->g, r, &n->type.shape, renumber(fresh & ~folded, folded));
     if (n->op != OP_SUM || !both) return r;
-    return n_map2(s->g, OP_MUL, r, n_size(s->g, n->type.elem, count));
+    return n_map2(s->g, OP_MUL, n_size(s->g, n->type.elem, count), r);
 }
 
 /* A fold of the same kind of fold: over the axes of both. */
@@ -114,10 +114,10 @@ static Node *sum_multiple(Simplifier *s, Node *n, Node *a)
 {
     double v;
     if (a->op != OP_NEG && a->op != OP_MUL) return NULL;
-    if (a->op == OP_MUL && (!is_single(s, a) || !node_is_const(a->in[1], &v))) return NULL;
-    Node *sum = n_reduce(s->g, OP_SUM, a->in[0], n->attr.axes);
+    if (a->op == OP_MUL && (!is_single(s, a) || !node_is_const(a->in[0], &v))) return NULL;
+    Node *sum = n_reduce(s->g, OP_SUM, a->in[a->n_in - 1], n->attr.axes);
     if (a->op == OP_NEG) return n_map1(s->g, OP_NEG, sum);
-    return n_map2(s->g, OP_MUL, sum, n_const(s->g, n->type.elem, v));
+    return n_map2(s->g, OP_MUL, n_const(s->g, n->type.elem, v), sum);
 }
 
 Node *rule_fold(Simplifier *s, Node *n)

@@ -91,14 +91,14 @@ START_TEST(sums_and_products)
     start(SHAPE(2, 3));
     expect(m2(OP_ADD, x, num(0)), "x0");
     expect(m2(OP_ADD, num(0), x), "x0");
-    expect(m2(OP_ADD, num(2), x), "add(x0, 2)");
-    expect(m2(OP_ADD, x, x), "mul(x0, 2)");
+    expect(m2(OP_ADD, num(2), x), "add(2, x0)");
+    expect(m2(OP_ADD, x, x), "mul(2, x0)");
     expect(m2(OP_SUB, x, num(0)), "x0");
     expect(m2(OP_SUB, num(0), x), "neg(x0)");
     expect(m2(OP_MUL, x, num(1)), "x0");
     expect(m2(OP_MUL, x, num(-1)), "neg(x0)");
     expect(m2(OP_DIV, x, num(1)), "x0");
-    expect(m2(OP_DIV, x, num(4)), "mul(x0, 0.25)");
+    expect(m2(OP_DIV, x, num(4)), "mul(0.25, x0)");
     expect(m2(OP_DIV, x, num(3)), "div(x0, 3)");
     expect(m1(OP_NEG, m1(OP_NEG, x)), "x0");
     expect(m2(OP_ADD, x, m1(OP_NEG, y)), "sub(x0, x1)");
@@ -106,11 +106,12 @@ START_TEST(sums_and_products)
     expect(m1(OP_NEG, m2(OP_SUB, x, y)), "sub(x1, x0)");
     expect(m2(OP_MUL, m1(OP_NEG, x), m1(OP_NEG, y)), "mul(x0, x1)");
     expect(m2(OP_DIV, m1(OP_NEG, x), y), "neg(div(x0, x1))");
-    expect(m2(OP_MUL, m2(OP_MUL, x, num(3)), num(2)), "mul(x0, 6)");
+    expect(m2(OP_MUL, m2(OP_MUL, x, num(3)), num(2)), "mul(6, x0)");
     expect(m2(OP_DIV, m2(OP_MUL, x, num(2)), num(10)), "div(x0, 5)");
-    expect(m2(OP_MUL, m2(OP_DIV, x, num(10)), num(20)), "mul(x0, 2)");
+    expect(m2(OP_MUL, m2(OP_DIV, x, num(10)), num(20)), "mul(2, x0)");
     expect(m2(OP_MUL, num(3), num(4)), "12");
     expect(m2(OP_MUL, y, m2(OP_DIV, num(1), x)), "div(x1, x0)");
+    expect(m2(OP_MUL, m2(OP_DIV, num(3), x), num(2)), "div(6, x0)");
 }
 END_TEST
 
@@ -140,17 +141,17 @@ START_TEST(exactness)
 {
     start(SHAPE(3));
     expect(m2(OP_SUB, m2(OP_ADD, x, num(1e20)), num(1e20)), "sub(add(x0, 1e+20), 1e+20)");
-    expect(m2(OP_MUL, x, num(0)), "mul(x0, 0)");
+    expect(m2(OP_MUL, x, num(0)), "mul(0, x0)");
     expect(m2(OP_SUB, x, x), "sub(x0, x0)");
     expect(m2(OP_DIV, x, x), "div(x0, x0)");
-    expect(m2(OP_MUL, m2(OP_MUL, x, num(1e200)), num(1e200)), "mul(mul(x0, 1e+200), 1e+200)");
+    expect(m2(OP_MUL, m2(OP_MUL, x, num(1e200)), num(1e200)), "mul(1e+200, mul(1e+200, x0))");
     expect(m2(OP_MUL, n_cast(s.g, ELEM_REAL, m2(OP_LT, x, y)), num(0)), "0");
     s.g->rule = "a derivative";
     expect(m2(OP_MUL, m1(OP_TANH, x), num(0)), "0");
     s.g->rule = NULL;
     s.value[0]->v[0] = INFINITY;
     s.value[0]->v[1] = NAN;
-    expect(m2(OP_MUL, m1(OP_EXP, x), num(0)), "mul(exp(x0), 0)");
+    expect(m2(OP_MUL, m1(OP_EXP, x), num(0)), "mul(0, exp(x0))");
     expect(where(is_zero(x), num(0), x), "x0");
 }
 END_TEST
@@ -166,7 +167,7 @@ START_TEST(choices)
     expect(where(c, num(-1), num(0)), "neg(cast(lt(x0, x1)))");
     expect(where(c, where(c, x, y), num(3)), "where(lt(x0, x1), x0, 3)");
     expect(where(is_zero(x), num(0), x), "x0");
-    expect(where(is_zero(x), num(0), m2(OP_MUL, x, num(3))), "mul(x0, 3)");
+    expect(where(is_zero(x), num(0), m2(OP_MUL, x, num(3))), "mul(3, x0)");
     expect(where(m2(OP_NE, x, num(0)), x, num(0)), "x0");
     Node *t = n_cast(s.g, ELEM_REAL, c);
     expect(is_zero(t), "not(lt(x0, x1))");
@@ -202,12 +203,12 @@ START_TEST(movement)
     expect(m1(OP_EXP, spread), "broadcast[1](exp(sum[1](x0)))");
     expect(m2(OP_MUL, spread, n_broadcast(s.g, more, &x->type.shape, 2)),
            "broadcast[1](mul(sum[1](x0), max_of[1](x1)))");
-    expect(n_reduce(s.g, OP_SUM, spread, 2), "mul(sum[1](x0), 3)");
+    expect(n_reduce(s.g, OP_SUM, spread, 2), "mul(3, sum[1](x0))");
     expect(n_reduce(s.g, OP_SUM, rows, 1), "sum[01](x0)");
     expect(n_reduce(s.g, OP_MAXOF, n_reshape(s.g, x, &flat), 1), "max_of[01](x0)");
     expect(n_reduce(s.g, OP_SUM, n_reshape(s.g, x, &column), 4), "x0");
     expect(n_reduce(s.g, OP_SUM, n_swap_last(s.g, x), 1), "sum[1](x0)");
-    expect(n_reduce(s.g, OP_SUM, m2(OP_MUL, x, num(3)), 3), "mul(sum[01](x0), 3)");
+    expect(n_reduce(s.g, OP_SUM, m2(OP_MUL, x, num(3)), 3), "mul(3, sum[01](x0))");
     expect(n_reduce(s.g, OP_SUM, n_pad(s.g, x, one, &padded), 3), "sum[01](x0)");
 }
 END_TEST
@@ -269,7 +270,7 @@ START_TEST(softmax_cross_entropy)
     Node *rows = n_reduce(s.g, OP_SUM, cross_entropy(x, y, 1), 1);
     ck_assert_str_eq(gradient_text(rows, x), "sub(" P ", x1)");
     Node *mean = m2(OP_DIV, rows, num(4));
-    ck_assert_str_eq(gradient_text(mean, x), "mul(sub(" P ", x1), 0.25)");
+    ck_assert_str_eq(gradient_text(mean, x), "mul(0.25, sub(" P ", x1))");
     Node *labelled = n_reduce(s.g, OP_SUM, cross_entropy(x, one_hot(), 1), 1);
     ck_assert_str_eq(gradient_text(labelled, x), "sub(" P ", cast(eq(iota, broadcast[1](x2))))");
 }
@@ -363,7 +364,7 @@ START_TEST(names)
     differentiate(s.g, loss, 1, &h, &d);
     Node *both[2] = {d.d, h};
     simplify_roots(s.g, both, 2);
-    ck_assert_str_eq(text_of(both[0]), "mul(tanh(x0), 2)");
+    ck_assert_str_eq(text_of(both[0]), "mul(2, tanh(x0))");
     ck_assert_ptr_eq(both[0]->adjoint_of, both[1]);
     ck_assert_str_eq(both[1]->name, "h");
 }
