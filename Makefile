@@ -18,7 +18,7 @@ VERSION  := 0.1.0
 STD      := -std=c11
 WARN     := -Wall -Wextra -Wconversion -Wshadow -pedantic
 # generated lexers and parsers are not written by hand, so they answer to fewer warnings
-CPPFLAGS_C = -Icompiler -Iruntime -I$(B) -D_XOPEN_SOURCE=700 -DNNC_VERSION='"$(VERSION)"'
+CPPFLAGS_C = -Icompiler -Iruntime -I$(B) -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DNNC_VERSION='"$(VERSION)"'
 LIBS     := $(shell pkg-config --libs libcjson 2>/dev/null || echo -lcjson) -ldl -lm
 
 SRC      := $(wildcard compiler/*.c)

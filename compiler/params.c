@@ -1,6 +1,7 @@
-/* params.c - parameters from safetensors files. In: a file as the generated program's save function
- * writes it. Out: the machine's params, and its states when the file has them; the runtime library
- * reads the file and checks names, types and shapes. */
+/* params.c - parameters from safetensors files. In: a file that nn_save has written from the table
+ * of a generated program's params, or nn_save_groups from those of its params and its state, with
+ * the prefixes "params." and "state.". Out: the machine with these values; names, types and shapes
+ * are checked by the runtime library, which reads the file. */
 #include "command.h"
 #include "nn.h"
 
@@ -33,19 +34,26 @@ static size_t bytes_of(nn_dtype type)
     }
 }
 
-/* The table of the slots, laid out one behind the other. */
-static nn_group group_of(const char *prefix, const SlotList *slots, Tensor *const *values)
+/* The table of the generated program: the slots in order, states behind the seed and the counter
+ * of calls. Here they are laid out one behind the other. */
+static nn_group group_of(const char *prefix, const SlotList *slots, Tensor *const *values,
+                         bool counters)
 {
-    nn_tensor *table = NEW_N(nn_tensor, slots->n + 1);
-    size_t offset = 0;
+    static const char *const names[] = {"seed", "call"};
+    nn_tensor *table = NEW_N(nn_tensor, slots->n + 2);
+    int n = counters ? 2 : 0;
+    size_t offset = 8 * (size_t)n;
+    for (int i = 0; i < n; i++)
+        table[i] = (nn_tensor){names[i], 8 * (size_t)i, NN_U64, 0, {0}};
     for (int i = 0; i < slots->n; i++) {
         const Tensor *t = values[i];
         nn_dtype type = dtype_of(t->elem);
-        table[i] = (nn_tensor){slots->at[i]->path, offset, type, t->rank, {0}};
-        for (int k = 0; k < t->rank; k++) table[i].sizes[k] = (int)t->size[k];
+        nn_tensor *row = &table[n++];
+        *row = (nn_tensor){slots->at[i]->path, offset, type, t->rank, {0}};
+        for (int k = 0; k < t->rank; k++) row->sizes[k] = (int)t->size[k];
         offset += ((size_t)t->count * bytes_of(type) + 7) / 8 * 8;
     }
-    return (nn_group){prefix, table, slots->n, arena_alloc(offset + 8)};
+    return (nn_group){prefix, table, n, arena_alloc(offset + 8)};
 }
 
 static double element(const char *base, nn_dtype type, long i)
@@ -60,26 +68,32 @@ static double element(const char *base, nn_dtype type, long i)
     }
 }
 
-static void take_values(const nn_group *g, Tensor **values)
+/* The last n rows of the group, as the values of n slots. */
+static void take_values(const nn_group *g, int n, Tensor **values)
 {
-    for (int i = 0; i < g->count; i++)
+    const nn_tensor *rows = g->table + (g->count - n);
+    for (int i = 0; i < n; i++)
         for (long k = 0; k < values[i]->count; k++)
-            values[i]->v[k] =
-                element((const char *)g->base + g->table[i].offset, g->table[i].type, k);
+            values[i]->v[k] = element((const char *)g->base + rows[i].offset, rows[i].type, k);
 }
 
 bool load_params(Machine *m, const char *path, const char **error)
 {
-    char first[400], text[400];
-    nn_group groups[2] = {group_of("params.", &m->program->params, m->params),
-                          group_of("state.", &m->program->states, m->states)};
-    nn_group bare = {"", groups[0].table, groups[0].count, groups[0].base};
-    bool with_states = !nn_load_groups(path, groups, 2, first, sizeof first);
-    if (!with_states && nn_load_groups(path, &bare, 1, text, sizeof text)) {
-        *error = format("%s", first);
+    char text[400];
+    const Program *p = m->program;
+    nn_group params = group_of("", &p->params, m->params, false);
+    nn_group groups[2] = {params, group_of("state.", &p->states, m->states, true)};
+    groups[0].prefix = "params.";
+    bool alone = !nn_load_groups(path, &params, 1, text, sizeof text);
+    if (!alone && nn_load_groups(path, groups, 2, NULL, 0)) {
+        *error = format("%s", text);
         return false;
     }
-    take_values(&groups[0], m->params);
-    if (with_states) take_values(&groups[1], m->states);
+    take_values(&params, p->params.n, m->params);
+    if (alone) return true;
+    const uint64_t *counters = groups[1].base;
+    m->seed = counters[0];
+    m->call = counters[1];
+    take_values(&groups[1], p->states.n, m->states);
     return true;
 }
