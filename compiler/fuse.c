@@ -76,6 +76,14 @@ static void force(Choice *c, Node *n)
     if (!is_leaf_memory(n)) c->force[n->id] = true;
 }
 
+/* Keeps the base of which n is a view; of a value that is only reshaped, in the last shape. */
+static void force_base(Choice *c, Node *n, Node *base)
+{
+    n = see_through(n);
+    bool only_view = !is_leaf_memory(base) && c->users[base->id] == 1 && !c->root[base->id] && !stands_alone(base) && !c->head[base->id];
+    force(c, only_view && n->op == OP_RESHAPE && see_through(n->in[0]) == base ? n : base);
+}
+
 /* The factor by which axis `axis` of n moves in memory, and the node that is in memory. */
 static Node *stride_of(Node *n, int axis, SizeRef *stride)
 {
@@ -114,7 +122,7 @@ static Node *matrix_base(Node *n)
 static void force_matrix(Choice *c, Node *n)
 {
     Node *b = matrix_base(see_through(n));
-    force(c, b ? b : n);
+    force_base(c, n, b ? b : n);
 }
 
 /* A row that lies in memory element after element, once its base is kept. */

@@ -61,6 +61,16 @@ bool affine_equal(const Affine *a, const Affine *b)
     return true;
 }
 
+Affine affine_without(const Affine *a, const Var *v)
+{
+    Affine rest = affine_const(a->base);
+    for (int i = 0; i < a->n; i++) {
+        Affine term = affine_scale(affine_var(a->var[i]), a->by[i]);
+        if (a->var[i] != v) rest = affine_add(rest, &term);
+    }
+    return rest;
+}
+
 int affine_level(const Affine *a)
 {
     int level = 0;
@@ -193,8 +203,11 @@ Affine index_flat(const Index *ix, const Shape *s) { return flat_part(ix, s, 0, 
 
 bool index_is_vars(const Index *ix, int from, int to, Var *const *vars)
 {
-    for (int i = from; i < to; i++)
-        if (i >= ix->rank || ix->run[i] != 1 || !affine_is_var(&ix->at[i], vars[i])) return false;
+    for (int i = from; i < to; i++) {
+        if (i >= ix->rank || ix->run[i] != 1) return false;
+        bool zero = size_is(vars[i]->size, 1) && ix->at[i].n == 0;
+        if (!zero && !affine_is_var(&ix->at[i], vars[i])) return false;
+    }
     return true;
 }
 
@@ -275,7 +288,6 @@ static void match_axes(const Shape *s, const Shape *t, const Index *ix, int *a, 
         else if (*b < t->rank) q = size_mul(q, t->size[(*b)++]);
         else break;
     }
-    while (*b < t->rank && size_is(t->size[*b], 1) && *a == s->rank) (*b)++;
 }
 
 static void through_reshape(const Node *n, const Index *ix, Index *out)

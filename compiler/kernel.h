@@ -43,6 +43,7 @@ Affine affine_scale(Affine a, SizeRef by);
 bool affine_is_var(const Affine *a, const Var *v);     /* exactly v */
 bool affine_equal(const Affine *a, const Affine *b);
 SizeRef affine_factor(const Affine *a, const Var *v);  /* the factor of v; 0 when v is not there */
+Affine affine_without(const Affine *a, const Var *v);  /* its value where v is 0 */
 int affine_level(const Affine *a);                     /* the deepest level of its variables */
 const char *affine_text(const Affine *a);              /* "28*i + j + 1" */
 bool affine_is_simple(const Affine *a);                /* a number or one name: needs no parentheses */
@@ -184,6 +185,10 @@ void frame_of(const Def *d, Frame *f);
  * in memory or in another definition. `ix` is NULL where it is read as a whole. */
 typedef void ReadFn(void *context, const Def *reader, const Frame *f, Node *n, const Index *ix);
 void each_read(const Code *c, const Def *d, ReadFn *fn, void *context);
+/* The operands of a node that is written inside its user, with their index; a gather reads the row
+ * numbered `row`. */
+typedef void OperandFn(void *context, Node *n, const Index *ix);
+void each_operand(Node *n, const Index *ix, const Affine *row, OperandFn *fn, void *context);
 /* The node of which n is only a view (n itself when it is none), and the index there. */
 Node *view_base(Node *n, const Index *ix, Index *base);
 /* Does the kernel of d still need the old contents of memory that holds `old` when d has stored an

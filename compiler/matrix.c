@@ -26,13 +26,8 @@ Matrix matrix_of(const Code *c, Node *n, Var *const *batch)
     m.turned = !(size_is(across, 1) || is_column) || (size_is(down, 0) && !is_row);
     m.ld = m.turned ? across : down;
     if (size_is(m.ld, 0)) m.ld = m.turned ? row.size : column.size;
-    m.start = affine_const(flat.base);
-    for (int i = 0; i < flat.n; i++) {
-        if (flat.var[i] == &row || flat.var[i] == &column) continue;
-        Affine term = affine_var(flat.var[i]);
-        term = affine_scale(term, flat.by[i]);
-        m.start = affine_add(m.start, &term);
-    }
+    m.start = affine_without(&flat, &row);
+    m.start = affine_without(&m.start, &column);
     return m;
 }
 

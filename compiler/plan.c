@@ -139,6 +139,24 @@ static void reuse_places(Code *c)
     }
 }
 
+/* The initialiser has no work area: what a slot is computed from is made in the slot itself. */
+static void work_in_slots(Code *c)
+{
+    for (int i = 0; i < c->defs.n; i++) {
+        const Def *d = c->defs.at[i];
+        Buffer *slot = d->copies.n ? d->copies.at[0] : NULL;
+        for (int k = 0; k < c->defs.n && slot && slot->memory == MEM_SLOT; k++) {
+            Def *old = c->defs.at[k];
+            Def as_home = *d;
+            as_home.home = slot;
+            if (old == d || !may_replace(c, &as_home, old)) continue;
+            old->home->memory = MEM_SLOT;
+            old->home = slot;
+            break;
+        }
+    }
+}
+
 /* ---- offsets ---- */
 
 /* Buffers that share one place, from the first to the last. */
@@ -292,8 +310,10 @@ void plan(Code *c)
         for (int j = 0; j < k->defs.n; j++) k->flops += def_flops(c, k->defs.at[j]);
         c->flops += k->flops;
     }
-    reuse_places(c);
+    bool is_init = c->entry == c->program->init;
+    if (is_init) work_in_slots(c);
+    else reuse_places(c);
     place_work(c);
-    if (c->work_bytes <= SMALL_WORK && !has_scratch(c)) move_to_stack(c);
+    if (is_init || (c->work_bytes <= SMALL_WORK && !has_scratch(c))) move_to_stack(c);
     measure_stack(c);
 }

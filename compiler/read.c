@@ -117,47 +117,55 @@ void product_indices(const Node *n, const Index *ix, const Affine *k, Index *a, 
     b->at[r - 2] = *k;
 }
 
-static void walk_gather(Walk *w, Node *n, const Index *ix)
+static void gather_operands(Node *n, const Index *ix, const Affine *row, OperandFn *fn, void *context)
 {
-    Index in = *ix, at = {0}, row = {0};
+    Index in = *ix, at = {0}, from = {0};
     index_split(&in, &n->type.shape);
     int r = n->in[1]->type.shape.rank;
     for (at.rank = 0; at.rank < r; at.rank++) {
         at.at[at.rank] = in.at[at.rank];
         at.run[at.rank] = 1;
     }
-    row.at[0] = affine_var(&w->anywhere);
-    row.run[0] = 1;
-    for (row.rank = 1; r < in.rank; r++, row.rank++) {
-        row.at[row.rank] = in.at[r];
-        row.run[row.rank] = 1;
+    from.at[0] = *row;
+    from.run[0] = 1;
+    for (from.rank = 1; r < in.rank; r++, from.rank++) {
+        from.at[from.rank] = in.at[r];
+        from.run[from.rank] = 1;
     }
-    walk_node(w, n->in[1], &at);
-    walk_node(w, n->in[0], &row);
+    fn(context, n->in[1], &at);
+    fn(context, n->in[0], &from);
 }
 
-static void walk_operands(Walk *w, Node *n, const Index *ix)
+void each_operand(Node *n, const Index *ix, const Affine *row, OperandFn *fn, void *context)
 {
     Index in;
     long terms = unrolled_terms(n);
     if (op_info[n->op].class == CLASS_LEAF) return;
     if (n->op == OP_GATHER) {
-        walk_gather(w, n, ix);
+        gather_operands(n, ix, row, fn, context);
         return;
     }
     for (long t = 0; t < terms; t++) {
         Affine k = affine_const(size_const(t));
         Index a, b;
         product_indices(n, ix, &k, &a, &b);
-        walk_node(w, n->in[0], &a);
-        walk_node(w, n->in[1], &b);
+        fn(context, n->in[0], &a);
+        fn(context, n->in[1], &b);
     }
     for (int k = 0; k < n->n_in && !terms; k++)
-        if (index_operand(n, k, ix, &in)) walk_node(w, n->in[k], &in);
+        if (index_operand(n, k, ix, &in)) fn(context, n->in[k], &in);
         else {
             fprintf(stderr, "nnc: internal error: %s is written inside its user\n", op_info[n->op].name);
             abort();
         }
+}
+
+static void walk_operand(void *context, Node *n, const Index *ix) { walk_node(context, n, ix); }
+
+static void walk_operands(Walk *w, Node *n, const Index *ix)
+{
+    Affine anywhere = affine_var(&w->anywhere);
+    each_operand(n, ix, &anywhere, walk_operand, w);
 }
 
 static void walk_node(Walk *w, Node *n, const Index *ix)

@@ -1,0 +1,132 @@
+/* emit.h - what the emitting files share: the C text of one entry while it is being written. */
+#ifndef NNC_EMIT_H
+#define NNC_EMIT_H
+#include "kernel.h"
+
+typedef VEC(const char *) Lines;
+
+/* C expressions, by how tightly they bind. */
+enum { C_COND, C_OR, C_AND, C_EQUAL, C_ORDER, C_SUM, C_PRODUCT, C_UNARY, C_PRIMARY };
+typedef struct Frag {
+    const char *s;
+    int by;
+    int level;                /* the innermost loop it depends on */
+} Frag;
+
+/* A name for a value at an index, valid in the loop body (and inside) where it was declared. */
+typedef struct Memo { const char *key, *name; } Memo;
+typedef struct Count { const char *key; int n; } Count;
+
+/* One loop body; scope 0 is the kernel outside its loops. */
+typedef struct Scope {
+    Var var;                  /* of the loop */
+    Lines lines;
+    int statements;
+    bool declares;
+    VEC(Memo) memos;
+} Scope;
+
+typedef struct Identifiers { Lines taken; } Identifiers;
+
+enum { MAX_LEVEL = 2 * MAX_RANK + 2 };
+
+typedef struct Emit {
+    Code *c;
+    Identifiers *ids;         /* of the C function */
+    const char **c_name;      /* by Node.id: names of values as C identifiers */
+    int *number;              /* by Node.id: the equation's number; 0: none */
+    int *store_number;        /* by Def.id, of definitions that only store */
+    bool *given;              /* by Node.id: the name is not the user's */
+    bool *noted;              /* by Node.id: stands above a kernel already */
+    Scope scope[MAX_LEVEL];
+    int depth;
+    VEC(Count) counts;        /* how often values occur in the statements being written */
+    const Kernel *k;          /* being written */
+    VEC(Buffer *) scalars;    /* MEM_STACK scalars: declared before everything */
+} Emit;
+
+/* ---- emit_name.c ---- */
+
+const char *c_identifier(const char *name);            /* Theta1, net_fc1_W; keywords get a _ */
+const char *c_unique(Identifiers *ids, const char *wanted);
+const char *c_fresh(Identifiers *ids, const char *letter);   /* t1, t2, ... */
+const char *c_type(Elem e);                            /* float, int32_t, ... */
+const char *c_value_type(Elem e);                      /* of a local: bool is int */
+const char *c_number(Elem e, double v);
+const char *c_path(const char *path);                  /* net.fc1.W, pieces that are no C names changed */
+const char *c_upper(const char *name);
+const char *c_size(SizeRef s);                         /* with named constants */
+void name_sizes(const Program *p);                     /* the names c_size uses */
+void print_size_names(Text *out, const char *used_in);
+bool has_word(const char *text, const char *word);
+void wrap_lines(Text *out, const char *line, int indent);
+
+/* ---- emit_expr.c ---- */
+
+Frag value_of(Emit *e, Node *n, const Index *ix);
+/* The operation of n itself, even when n has a name. */
+Frag operation_of(Emit *e, Node *n, const Index *ix);
+const char *element_text(Emit *e, Buffer *b, const Shape *s, const Index *ix);
+/* A pointer to the element. */
+const char *pointer_text(Emit *e, Buffer *b, const Shape *s, const Index *ix);
+const char *array_text(Buffer *b, const Affine *start);/* from element number `start` on */
+Buffer *memory_of(const Code *c, const Node *n);
+const char *with(Frag f, int by);                      /* in parentheses when it binds less than `by` */
+Frag apply_template(Emit *e, const char *value, Elem elem, const Frag *operands);
+void count_values(Emit *e, Node *n, const Index *ix);
+const char *value_key(const Node *n, const Index *ix);
+void remember(Emit *e, int level, const char *key, const char *name);
+const char *recall(const Emit *e, const char *key);
+const char *local_name(Emit *e, const Node *n);
+
+/* ---- emit_loop.c ---- */
+
+void open_loop(Emit *e, SizeRef size);
+/* independent: the passes of the loop may run in any order or at once */
+void close_loop(Emit *e, bool independent);
+void add_line(Emit *e, int level, const char *line);   /* a statement */
+void add_declaration(Emit *e, int level, const char *line);
+void emit_loops(Emit *e);
+const char *fold_first(const Node *n);
+/* An index of the innermost `rank` loops that are open. */
+Index open_index(Emit *e, int rank);
+
+/* ---- emit_call.c ---- */
+
+void emit_gemm(Emit *e, const Def *d);
+void emit_join(Emit *e, const Def *d);
+void emit_scatter(Emit *e, const Def *d);
+void emit_draw(Emit *e, const Def *d);
+void store_copies(Emit *e, const Def *d);
+
+/* ---- emit_note.c ---- */
+
+/* Gives every definition a name and every equation a number, in the order of the kernels. */
+void number_equations(Emit *e);
+/* The equations of the entry, and its work area, as lines of a comment. */
+void print_equations(Text *out, Emit *e);
+void print_work(Text *out, Emit *e);
+/* The comment above a kernel. */
+void print_kernel_note(Text *out, Emit *e, const Kernel *k);
+
+/* ---- emit_help.c ---- */
+
+/* Small functions that `functions` calls and the runtime does not have. */
+void print_helpers(Text *out, const char *functions);
+
+/* ---- emit_header.c ---- */
+
+/* The C interface of an entry. */
+typedef struct Signature {
+    bool has_model, model_is_const;
+    const char *returns;      /* C type; "void" */
+    Lines inputs, outputs;    /* names of the arguments */
+    Identifiers ids;          /* all of them */
+} Signature;
+Signature signature_of(const Program *p, const Entry *e);
+/* "float mnist_train(mnist *m, int N, ..., void *work)" */
+const char *prototype(const Program *p, const Entry *e);
+bool program_has_model(const Program *p);
+void emit_header(Text *out, const Program *p, const CodeList *codes);
+
+#endif

@@ -1,0 +1,186 @@
+/* emit_call.c - kernels that are not loops over one domain: matrix products and random numbers by
+ * the runtime, and what is put together from parts. */
+#include "emit.h"
+
+#include <string.h>
+
+static const char *suffix(const Node *n) { return !strcmp(c_value_type(n->type.elem), "double") ? "_d" : ""; }
+
+static const char *scratch_text(const Emit *e)
+{
+    if (!e->k->scratch) return "NULL";
+    e->k->scratch->used = true;
+    return e->k->scratch->access;
+}
+
+/* ---- matrix products ---- */
+
+static const char *flags_text(const Def *d, bool first, bool last)
+{
+    Text out = {0};
+    if (!first) text_add(&out, "NN_ACC");
+    if (d->bias && last) text_add(&out, "%sNN_BIAS", out.n ? " | " : "");
+    const char *act = d->act == OP_MAX ? "NN_RELU" : d->act == OP_TANH ? "NN_TANH" : d->act == OP_SIGMOID ? "NN_SIGMOID" : NULL;
+    if (act && last) text_add(&out, "%s%s", out.n ? " | " : "", act);
+    return out.n ? out.s : "0";
+}
+
+/* The first element of a bias vector in memory. */
+static const char *bias_text(Emit *e, Node *bias)
+{
+    Index ix = {.rank = bias->type.shape.rank}, at;
+    for (int i = 0; i < ix.rank; i++) {
+        ix.at[i] = affine_const(size_const(0));
+        ix.run[i] = 1;
+    }
+    for (at = ix; !e->c->def_of[bias->id] && !is_leaf_memory(bias); bias = see_through(bias->in[0])) {
+        Index in = at;
+        index_operand(bias, 0, &in, &at);
+    }
+    Affine flat = index_flat(&at, &bias->type.shape);
+    return array_text(memory_of(e->c, bias), &flat);
+}
+
+/* Distances between rows, and operands, of one call: runtime_nn(M, N, K, A, lda, B, ldb, ...) */
+static void emit_product(Emit *e, const Def *d, int which)
+{
+    const Product *p = &d->products.at[which];
+    int batch = d->node->type.shape.rank - 2;
+    Var *vars[MAX_RANK] = {0};
+    for (int i = 0; i < batch; i++) vars[i] = &e->scope[i + 1].var;
+    Matrix a = matrix_of(e->c, p->a, vars), b = matrix_of(e->c, p->b, vars);
+    for (int i = 0; i < batch; i++) {
+        if (!size_is(vars[i]->size, 1)) continue;
+        a.start = affine_without(&a.start, vars[i]);
+        b.start = affine_without(&b.start, vars[i]);
+    }
+    ProductSizes s = product_sizes(p);
+    Index ix = open_index(e, batch);
+    Shape outer = d->node->type.shape;
+    outer.rank = batch;
+    Affine start = batch ? index_flat(&ix, &outer) : affine_const(size_const(0));
+    start = affine_scale(start, size_mul(s.m, s.n));
+    bool last = which == d->products.n - 1;
+    const char *form = a.turned ? "tn" : b.turned ? "nt" : "nn";
+    const char *bias = d->bias && last ? bias_text(e, d->bias) : "NULL";
+    add_line(e, e->depth,
+             format("nn_gemm_%s%s(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s);", form, suffix(d->node),
+                    c_size(s.m), c_size(s.n), c_size(s.k), array_text(memory_of(e->c, a.base), &a.start), c_size(a.ld),
+                    array_text(memory_of(e->c, b.base), &b.start), c_size(b.ld), array_text(d->home, &start),
+                    c_size(s.n), bias, flags_text(d, which == 0, last), scratch_text(e)));
+}
+
+void emit_gemm(Emit *e, const Def *d)
+{
+    int batch = d->node->type.shape.rank - 2;
+    for (int i = 0; i < batch; i++) open_loop(e, d->node->type.shape.size[i]);
+    for (int i = 0; i < d->products.n; i++) emit_product(e, d, i);
+    for (int i = 0; i < batch; i++) close_loop(e, false);
+    store_copies(e, d);
+}
+
+/* ---- random numbers ---- */
+
+void emit_draw(Emit *e, const Def *d)
+{
+    const Node *n = d->node;
+    Affine start = affine_const(size_const(0));
+    const char *to = array_text(d->home, &start), *count = c_size(shape_count(&n->type.shape));
+    const char *kind = n->attr.draw == DRAW_UNIFORM ? "uniform" : "normal";
+    bool simple = !strpbrk(count, " +-*/%");
+    add_line(e, 0, format(simple ? "nn_%s%s(%s, (size_t)%s, m->state.seed, m->state.call, %ld);"
+                                 : "nn_%s%s(%s, (size_t)(%s), m->state.seed, m->state.call, %ld);",
+                          kind, suffix(n), to, count, n->attr.k));
+    if (n->attr.draw == DRAW_ORTHOGONAL && n->type.shape.rank) {
+        SizeRef rows = n->type.shape.size[0];
+        add_line(e, 0, format("nn_orthogonal%s(%s, %s, %s, %s);", suffix(n), to, c_size(rows),
+                              c_size(size_div(shape_count(&n->type.shape), rows)), scratch_text(e)));
+    }
+    store_copies(e, d);
+}
+
+/* ---- parts ---- */
+
+static const char *converted(const Buffer *b, Frag f)
+{
+    Elem e = b->type.elem;
+    if (e == ELEM_F16) return format("nn_half(%s)", f.s);
+    bool narrow = e == ELEM_U8 || e == ELEM_I8 || e == ELEM_BOOL;
+    return narrow ? format("(%s)%s", c_type(e), with(f, C_UNARY)) : f.s;
+}
+
+/* Stores `part` as the block of d's value that starts at index lo. */
+static void emit_block(Emit *e, const Def *d, Node *part, const SizeRef *lo)
+{
+    const Shape *s = &part->type.shape;
+    for (int i = 0; i < s->rank; i++) open_loop(e, s->size[i]);
+    Index ix = open_index(e, s->rank), at = ix;
+    for (int i = 0; i < s->rank; i++) {
+        Affine offset = affine_const(lo[i]);
+        at.at[i] = affine_add(at.at[i], &offset);
+    }
+    e->counts.n = 0;
+    count_values(e, part, &ix);
+    Frag f = value_of(e, part, &ix);
+    add_line(e, e->depth, format("%s = %s;", element_text(e, d->home, &d->node->type.shape, &at), converted(d->home, f)));
+    for (int i = 0; i < s->rank; i++) close_loop(e, true);
+}
+
+static void emit_zeros(Emit *e, const Def *d)
+{
+    const Shape *s = &d->node->type.shape;
+    for (int i = 0; i < s->rank; i++) open_loop(e, s->size[i]);
+    Index ix = open_index(e, s->rank);
+    const char *zero = c_number(d->node->type.elem == ELEM_F16 ? ELEM_I32 : d->node->type.elem, 0);
+    add_line(e, e->depth, format("%s = %s;", element_text(e, d->home, s, &ix), zero));
+    for (int i = 0; i < s->rank; i++) close_loop(e, true);
+}
+
+void emit_join(Emit *e, const Def *d)
+{
+    SizeRef lo[MAX_RANK];
+    const Node *n = d->node;
+    for (int i = 0; i < MAX_RANK; i++) lo[i] = n->op == OP_PAD ? n->attr.lo[i] : size_const(0);
+    if (n->op == OP_PAD) emit_zeros(e, d);
+    for (int k = 0; k < n->n_in; k++) {
+        emit_block(e, d, see_through(n->in[k]), lo);
+        if (n->op == OP_CONCAT) lo[n->attr.k] = size_add(lo[n->attr.k], n->in[k]->type.shape.size[n->attr.k]);
+    }
+    store_copies(e, d);
+}
+
+/* Adds every row to the row of the result that its index names, clamped. */
+void emit_scatter(Emit *e, const Def *d)
+{
+    Node *index = see_through(d->node->in[0]), *rows = see_through(d->node->in[1]);
+    const Shape *s = &rows->type.shape, *to = &d->node->type.shape;
+    int outer = index->type.shape.rank;
+    emit_zeros(e, d);
+    for (int i = 0; i < outer; i++) open_loop(e, s->size[i]);
+    Index at = open_index(e, outer);
+    e->counts.n = 0;
+    Frag v = value_of(e, index, &at);
+    const char *row = c_unique(e->ids, "row"), *last = size_text(size_sub(to->size[0], size_const(1)));
+    const char *x = with(v, C_PRIMARY);
+    add_declaration(e, e->depth, format("const int %s = %s < 0 ? 0 : %s > %s ? %s : %s;", row, x, x, last, last, x));
+    Var *var = NEW(Var);
+    *var = (Var){row, to->size[0], e->depth};
+    for (int i = outer; i < s->rank; i++) open_loop(e, s->size[i]);
+    Index from = open_index(e, s->rank), target = {.rank = to->rank};
+    for (int i = 0; i < to->rank; i++) {
+        target.at[i] = i ? from.at[outer + i - 1] : affine_var(var);
+        target.run[i] = 1;
+    }
+    e->counts.n = 0;
+    count_values(e, rows, &from);
+    Frag f = value_of(e, rows, &from);
+    const char *element = element_text(e, d->home, to, &target);
+    if (converted(d->home, f) == f.s) add_line(e, e->depth, format("%s += %s;", element, f.s));
+    else {
+        Frag pair[2] = {{element, C_PRIMARY, 0}, f};
+        Frag sum = apply_template(e, op_info[OP_ADD].value, d->node->type.elem, pair);
+        add_line(e, e->depth, format("%s = %s;", element, converted(d->home, sum)));
+    }
+    for (int i = 0; i < s->rank; i++) close_loop(e, i >= outer);
+    store_copies(e, d);
+}

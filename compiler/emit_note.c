@@ -1,0 +1,223 @@
+/* emit_note.c - the comments of the generated code: the model as numbered equations.
+ * In: the definitions in the order in which they are computed. Out: an equation in the language for
+ * each, with its shape and its place in the source, and for a backward step the equation that it is
+ * the derivative of; and the work area as a table. */
+#include "emit.h"
+
+#include <string.h>
+
+/* ---- names and numbers ---- */
+
+static const char *last_piece(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot ? dot + 1 : path;
+}
+
+/* A name for a value that the user did not name: after where it goes, or after what it is. */
+static const char *name_for(const Def *d)
+{
+    for (int i = 0; i < d->copies.n; i++) {
+        const Buffer *b = d->copies.at[i];
+        if (b->memory == MEM_SLOT) return format("new_%s", last_piece(b->slot->path));
+        if (b->slot) return format("d_%s", last_piece(b->slot->path));
+        if (b->name) return b->name;
+    }
+    switch (d->node->op) {
+    case OP_SUM: return "sum";
+    case OP_MAXOF: return "top";
+    case OP_DRAW: return "draw";
+    case OP_CONCAT: return "joined";
+    default: return NULL;
+    }
+}
+
+/* t1, t2, ..., the first that no value is called. */
+static const char *fresh_name(Emit *e)
+{
+    const Graph *g = e->c->g;
+    const char *name;
+    bool taken = true;
+    for (int i = 1; taken; i++) {
+        name = format("t%d", i);
+        taken = false;
+        for (int k = 0; k < g->nodes.n && !taken; k++) {
+            const char *other = node_name(e->c->names, g->nodes.at[k]);
+            taken = other && !strcmp(other, name);
+        }
+        if (!taken) return name;
+    }
+    return "t";
+}
+
+static void number_node(Emit *e, Node *n, int *last);
+
+static void number_operands(Emit *e, Node *n, int *last)
+{
+    for (int k = 0; k < n->n_in; k++) {
+        Node *in = see_through(n->in[k]);
+        if (!e->c->def_of[in->id]) number_node(e, in, last);
+    }
+}
+
+/* Values with a name of their own that are written inside n come before it. */
+static void number_node(Emit *e, Node *n, int *last)
+{
+    if (is_leaf_memory(n) || e->number[n->id]) return;
+    number_operands(e, n, last);
+    if (node_stands(e->c->names, n)) e->number[n->id] = ++*last;
+}
+
+void number_equations(Emit *e)
+{
+    Code *c = e->c;
+    int last = 0;
+    for (int i = 0; i < c->kernels.n; i++)
+        for (int k = 0; k < c->kernels.at[i]->defs.n; k++) {
+            Def *d = c->kernels.at[i]->defs.at[k];
+            if (!d->is_store && !node_name(c->names, d->node)) {
+                const char *name = name_for(d);
+                names_give(c->names, d->node, name ? name : fresh_name(e));
+                e->given[d->node->id] = true;
+            }
+        }
+    for (int i = 0; i < c->kernels.n; i++)
+        for (int k = 0; k < c->kernels.at[i]->defs.n; k++) {
+            Def *d = c->kernels.at[i]->defs.at[k];
+            number_operands(e, d->node, &last);
+            if (d->is_store) e->store_number[d->id] = ++last;
+            else e->number[d->node->id] = ++last;
+        }
+}
+
+/* ---- equations ---- */
+
+static const char *place_of(const Node *n)
+{
+    if (!n->span.src) return "";
+    const char *name = n->span.src->name, *slash = strrchr(name, '/');
+    if (slash && !n->span.src->is_std) name = slash + 1;
+    return format("%s:%d", name, span_line(n->span));
+}
+
+static const char *target_text(const Buffer *b)
+{
+    if (b->memory == MEM_SLOT) return format("update %s", b->slot->path);
+    return b->slot ? format("%s.%s", b->name, b->slot->path) : b->name;
+}
+
+static const char *equation_text(Emit *e, const Node *n, const Def *d)
+{
+    Text out = {0};
+    Names *names = e->c->names;
+    bool only_stored = d && d->copies.n && (d->is_store || e->given[n->id]);
+    if (only_stored) {
+        text_add(&out, "%s = ", target_text(d->copies.at[0]));
+        if (d->is_store) node_operand(&out, names, n);
+        else node_value(&out, names, n);
+    } else node_equation(&out, names, n);
+    for (int i = only_stored; d && i < d->copies.n; i++)
+        if (d->copies.at[i]->memory == MEM_SLOT || d->copies.at[i]->slot)
+            text_add(&out, "; %s = %s", target_text(d->copies.at[i]), node_name(names, n));
+    return out.s;
+}
+
+/* "real[N, 128]   mnist.nn:12", and what a gradient is the backward of */
+static const char *remark_text(Emit *e, const Node *n)
+{
+    Text out = {0};
+    const char *place = place_of(n);
+    text_add(&out, "%s", type_text(n->type));
+    if (*place) text_add(&out, "   %s", place);
+    const Node *of = n->adjoint_of ? see_through((Node *)(uintptr_t)n->adjoint_of) : NULL;
+    if (of && e->number[of->id]) text_add(&out, "   backward of (%d)", e->number[of->id]);
+    return out.s;
+}
+
+static void print_equation(Text *out, Emit *e, const Node *n, const Def *d, const char *margin)
+{
+    enum { REMARK = 56, WIDE = 92 };
+    int number = d && d->is_store ? e->store_number[d->id] : e->number[n->id];
+    Text left = {0}, lines = {0};
+    text_add(&left, "(%d) %s", number, equation_text(e, n, d));
+    const char *remark = remark_text(e, n);
+    if ((int)(strlen(left.s) + strlen(remark)) + 3 < WIDE)
+        text_add(&lines, "%-*s   %s", left.n < REMARK ? REMARK : (int)left.n, left.s, remark);
+    else {
+        Text wrapped = {0};
+        wrap_lines(&wrapped, left.s, 8);
+        for (const char *s = wrapped.s; *s; s += strcspn(s, "\n") + 1)
+            text_add(&lines, s == wrapped.s ? "%s%.*s\n" : "%s%.*s\n", s == wrapped.s ? "" : margin,
+                     (int)strcspn(s, "\n") - 8 + (s != wrapped.s) * 4, s + 8 - (s != wrapped.s) * 4);
+        text_add(&lines, "%s%8s%s", margin, "", remark);
+    }
+    text_add(out, "%s\n", lines.s);
+}
+
+/* The equations of a definition: first the named values that are written inside it. */
+static void print_inner(Text *out, Emit *e, Node *n, const Def *d, bool *done, const char *margin, bool *first)
+{
+    if (is_leaf_memory(n) || done[n->id]) return;
+    if (!d && e->c->def_of[n->id]) return;
+    done[n->id] = true;
+    for (int k = 0; k < n->n_in; k++) print_inner(out, e, see_through(n->in[k]), NULL, done, margin, first);
+    if (!d && !e->number[n->id]) return;
+    if (!*first) text_add(out, "%s", margin);
+    *first = false;
+    print_equation(out, e, n, d, margin);
+}
+
+static void print_defs(Text *out, Emit *e, const Kernel *k, bool *done, const char *margin, bool *first)
+{
+    for (int i = 0; i < k->defs.n; i++) {
+        const Def *d = k->defs.at[i];
+        if (d->is_store) done[d->node->id] = false;
+        if (!d->is_store || !is_leaf_memory(d->node)) {
+            print_inner(out, e, d->node, d, done, margin, first);
+            continue;
+        }
+        if (!*first) text_add(out, "%s", margin);
+        *first = false;
+        print_equation(out, e, d->node, d, margin);
+    }
+}
+
+void print_equations(Text *out, Emit *e)
+{
+    bool *done = NEW_N(bool, e->c->g->nodes.n + 1), first = false;
+    for (int i = 0; i < e->c->kernels.n; i++) print_defs(out, e, e->c->kernels.at[i], done, " *   ", &first);
+}
+
+/* Which inlined equations a kernel repeats is decided by the first kernel that needs them. */
+void print_kernel_note(Text *out, Emit *e, const Kernel *k)
+{
+    Text note = {0};
+    bool first = true;
+    print_defs(&note, e, k, e->noted, "     * ", &first);
+    if (note.n && note.s[note.n - 1] == '\n') note.s[--note.n] = 0;
+    text_add(out, "    /* %s */\n", note.s ? note.s : "");
+}
+
+/* ---- the work area ---- */
+
+static int number_of_kernel(Emit *e, int order)
+{
+    const Kernel *k = e->c->kernels.at[order];
+    const Def *d = k->defs.at[k->defs.n - 1];
+    return d->is_store ? e->store_number[d->id] : e->number[d->node->id];
+}
+
+void print_work(Text *out, Emit *e)
+{
+    const Code *c = e->c;
+    if (!c->work_bytes) return;
+    text_add(out, " *   work: %ld bytes (at most %ld hold values at once)\n", c->work_bytes, c->live_bytes);
+    text_add(out, " *     %10s %10s   %-24s %s\n", "offset", "bytes", "array", "from equation to equation");
+    for (int i = 0; i < c->buffers.n; i++) {
+        const Buffer *b = c->buffers.at[i];
+        if (b->memory != MEM_WORK || !b->name) continue;
+        const char *what = b == e->c->kernels.at[b->first]->scratch ? "scratch" : format("%s: %s", b->name, type_text(b->type));
+        text_add(out, " *     %10ld %10ld   %-24s (%d) .. (%d)\n", b->offset, b->bytes, what,
+                 number_of_kernel(e, b->first), number_of_kernel(e, b->last));
+    }
+}
