@@ -75,7 +75,7 @@ static void add_word(Lexer *x, const char *begin, const char *end)
         }
 }
 
-/* Above this, not every whole number has a double of its own. */
+/* From here on, not every whole number has a double of its own. */
 static const double exact_limit = 9007199254740992.0;
 
 static void add_number(Lexer *x, const char *begin, const char *end)
@@ -87,11 +87,11 @@ static void add_number(Lexer *x, const char *begin, const char *end)
                 !memchr(begin, 'e', (size_t)(end - begin)) &&
                 !memchr(begin, 'E', (size_t)(end - begin));
     t->num = strtod(span_text(t->span), NULL);
-    if (isfinite(t->num) && !(t->is_int && t->num > exact_limit)) return;
+    if (isfinite(t->num) && !(t->is_int && t->num >= exact_limit)) return;
     t->num = 1;
     bool is_int = t->is_int;
     Diag *d = lexer_error(x, "E0108", begin, end, "number too large");
-    diag_here(d, "%s", is_int ? "whole numbers go up to 9007199254740992"
+    diag_here(d, "%s", is_int ? "whole numbers go up to 9007199254740991"
                               : "numbers go up to about 1.8e308");
     x->taint = false;
 }

@@ -107,6 +107,8 @@ static bool change_in_place(const Mistake *m)
 static bool unary_plus(const Mistake *m)
 {
     if (m->token.kind != PLUS || !expects(m, MINUS) || is_after(m, "EXPR")) return false;
+    int next = token_at(m, m->at + 1)->kind;
+    if (next != NAME && next != NUMBER && next != LPAREN && next != PLUS) return false;
     Diag *d = syntax_report(m->p, "E0100", m->token.span, "`+` cannot stand before a single value");
     diag_hint(d, "leave the `+` out");
     repair_delete(m->p, m->at, m->at + 1);
