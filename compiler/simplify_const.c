@@ -40,7 +40,14 @@ static Node *fold_fold(Simplifier *s, Node *n)
     return n->op == OP_ARGMAX || n->op == OP_ARGMIN ? n_full(s->g, n->type, 0) : value;
 }
 
-/* Movement of equal elements; padding with the element 0 changes nothing either. */
+/* Does the operator take elements as they are, and nothing else? */
+static bool only_moves(Op op)
+{
+    return op == OP_RESHAPE || op == OP_TRANSPOSE || op == OP_SLICE || op == OP_CONCAT ||
+           op == OP_REVERSE || op == OP_GATHER;
+}
+
+/* Movement of equal elements. All other structural operators are linear, so zeros give zeros. */
 static Node *fold_move(Simplifier *s, Node *n)
 {
     double v = 0, other;
@@ -52,7 +59,7 @@ static Node *fold_move(Simplifier *s, Node *n)
         if (k > 0 && n->op == OP_CONCAT && memcmp(&v, &other, sizeof v)) return NULL;
         v = other;
     }
-    if ((n->op == OP_PAD || n->op == OP_SCATTER) && v != 0) return NULL;
+    if (!only_moves(n->op) && v != 0) return NULL;
     return n_full(s->g, n->type, v);
 }
 

@@ -67,7 +67,6 @@ static Node *arrange(Simplifier *s, const Contraction *c, Node *n, unsigned pres
     int place[MAX_RANK] = {0}, perm[MAX_RANK] = {0}, k = 0;
     const int order[3] = {BATCH, first, second};
     Shape joined = {0};
-    Node *a = inside(n);
     for (int i = 0; i < n->type.shape.rank; i++)
         if (present >> i & 1) place[i] = k++;
     k = 0;
@@ -81,7 +80,17 @@ static Node *arrange(Simplifier *s, const Contraction *c, Node *n, unsigned pres
         }
         if (part) joined.size[joined.rank++] = count;
     }
-    return n_reshape(s->g, n_transpose(s->g, a, perm), &joined);
+    return n_reshape(s->g, n_transpose(s->g, inside(n), perm), &joined);
+}
+
+/* A factor of the product. Where it lies the other way round, it is taken as it lies and its last
+ * two axes are exchanged, which a matrix product does for nothing. */
+static Node *factor(Simplifier *s, const Contraction *c, Node *n, unsigned present, int first,
+                    int second)
+{
+    if (c->n[first] && c->n[second] && !before(c, first, second) && before(c, second, first))
+        return n_swap_last(s->g, arrange(s, c, n, present, second, first));
+    return arrange(s, c, n, present, first, second);
 }
 
 /* The product's axes are batch, rows, columns; the sum wants them as they were. */
@@ -115,8 +124,8 @@ static Node *contract(Simplifier *s, Node *sum)
         sort_axes(sum, &c);
     }
     if (!is_product(s, &c)) return NULL;
-    Node *a = arrange(s, &c, c.left, c.in_left, ROW, INNER);
-    Node *b = arrange(s, &c, c.right, c.in_right, INNER, COLUMN);
+    Node *a = factor(s, &c, c.left, c.in_left, ROW, INNER);
+    Node *b = factor(s, &c, c.right, c.in_right, INNER, COLUMN);
     return restore(s, &c, sum, n_matmul(s->g, a, b));
 }
 
