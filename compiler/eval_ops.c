@@ -326,6 +326,32 @@ static void eval_pad(const Node *n, const Surroundings *around, const Tensor *a,
     write_block(a, lo, y);
 }
 
+/* Walks the open side of a window: w.at is the element of the wide side under it. */
+static Walk walk_windows(const Attr *attr, const Surroundings *around, const Tensor *wide, const Tensor *open)
+{
+    Walk w = walk_over(open);
+    long stride[MAX_RANK];
+    int m = (int)attr->axes, axis = (int)attr->k;
+    strides_of(wide, stride);
+    w.at = stride[axis] * size_eval(attr->lo[0], around->dims);
+    for (int i = 0; i < open->rank; i++)
+        w.stride[i] = i < axis ? stride[i] : i < axis + m ? stride[axis] * attr->perm[i - axis] : stride[i + 1 - m];
+    return w;
+}
+
+static void eval_window(const Node *n, const Surroundings *around, const Tensor *a, Tensor *y)
+{
+    Walk w = walk_windows(&n->attr, around, a, y);
+    for (long i = 0; i < y->count; i++, walk_next(&w)) y->v[i] = a->v[w.at];
+}
+
+static void eval_unwindow(const Node *n, const Surroundings *around, const Tensor *a, Tensor *y)
+{
+    Walk w = walk_windows(&n->attr, around, y, a);
+    memset(y->v, 0, sizeof(double) * (size_t)y->count);
+    for (long i = 0; i < a->count; i++, walk_next(&w)) y->v[w.at] += a->v[i];
+}
+
 static void eval_concat(const Node *n, Tensor *const *in, Tensor *y)
 {
     long lo[MAX_RANK] = {0};
@@ -409,6 +435,8 @@ void eval_node(const Node *n, Tensor *const *in, const Surroundings *around, Ten
     case OP_CONCAT: eval_concat(n, in, y); break;
     case OP_GATHER: eval_gather(in[0], in[1], y); break;
     case OP_SCATTER: eval_scatter(in[0], in[1], y); break;
+    case OP_WINDOW: eval_window(n, around, in[0], y); break;
+    case OP_UNWINDOW: eval_unwindow(n, around, in[0], y); break;
     case OP_CUSTOM: copy_values(in[((const Custom *)n->attr.ref)->n_inputs + n->attr.k], y); break;
     default: eval_fold(n, in[0], y); break;
     }

@@ -98,6 +98,18 @@ static Node *word_unpad(const Formula *f, Node *const *in)
     return n_slice(f->g, in[0], f->fwd->attr.lo, operand_shape(f));
 }
 
+static Node *word_unwindow(const Formula *f, Node *const *in)
+{
+    Type wide = {in[0]->type.elem, *operand_shape(f)};
+    return graph_node(f->g, OP_UNWINDOW, &f->fwd->attr, wide, 1, in);
+}
+
+static Node *word_rewindow(const Formula *f, Node *const *in)
+{
+    Type open = {in[0]->type.elem, *operand_shape(f)};
+    return graph_node(f->g, OP_WINDOW, &f->fwd->attr, open, 1, in);
+}
+
 static Node *word_unconcat(const Formula *f, Node *const *in)
 {
     long axis = f->fwd->attr.k;
@@ -163,6 +175,7 @@ static const struct Word {
 } words[] = {
     {"spread", 1, word_spread},       {"collect", 1, word_collect},
     {"unshape", 1, word_unshape},     {"unpermute", 1, word_unpermute},
+    {"unwindow", 1, word_unwindow},   {"rewindow", 1, word_rewindow},
     {"unslice", 1, word_unslice},     {"unpad", 1, word_unpad},
     {"unconcat", 1, word_unconcat},   {"unreverse", 1, word_unreverse},
     {"uncast", 1, word_uncast},       {"scatter_add", 2, word_scatter_add},

@@ -243,10 +243,16 @@ bool any_set(const Value *args, int n);
 Value lower_draw(Env *e, Value dist, Type t, Span at, const char *what);
 long draw_site(const char *key);
 
+/* ---- lower_labels.c, lower_access.c: index notation ---- */
+void lower_indexed(Env *e, const Stmt *s);             /* y[i, j] = .. */
+bool is_fold_expr(const Expr *x);                      /* sum[k](..) and its like */
+Value lower_fold_expr(Env *e, const Expr *x);
+
 /* ---- lower_stmt.c ---- */
 /* Lowers statements in order; the value of `return`, or poison when there is none. */
 Value lower_body(Env *e, const StmtList *body, Span at);
 void lower_def(Env *e, const Stmt *s);
+void define_name(Env *e, Name name, Value v);          /* an equation's name gets its value, once */
 Slot *declare_slot(Env *e, const Stmt *s);
 Slot *slot_of_node(const Node *n);                     /* of a PARAM or STATE node; NULL: it is none */
 void record_update(Slot *slot, Node *value, Span at);

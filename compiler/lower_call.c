@@ -219,8 +219,7 @@ Value apply_statics(Env *e, Value f, const Expr *x)
 {
     bool ok = f.kind == V_FUNCTION ? f.decl->statics.n > 0 : f.builtin->takes_statics;
     if (!ok) {
-        bool index = f.kind == V_BUILTIN && x->list.n && (x->list.at[0]->kind == EX_IN || x->list.at[0]->kind == EX_NAME);
-        Diag *d = error_at(index ? "E0208" : "E0205", x->span, index ? "a sum over named indices is not available yet" : "`%s` takes no static arguments in `[ ]`", callee_name(&f));
+        Diag *d = error_at("E0205", x->span, "`%s` takes no static arguments in `[ ]`", callee_name(&f));
         diag_here(d, "%s", "");
         return value_poison();
     }

@@ -515,7 +515,7 @@ Value lower_expr(Env *e, const Expr *x)
     case EX_CONVERT: v = lower_convert(e, x); break;
     case EX_TUPLE: v = lower_tuple(e, x); break;
     case EX_ARRAY: v = lower_array(e, x); break;
-    case EX_CALL: v = lower_call(e, x); break;
+    case EX_CALL: v = is_fold_expr(x) ? lower_fold_expr(e, x) : lower_call(e, x); break;
     case EX_INDEX: {
         Value base = lower_expr(e, x->a);
         bool callable = base.kind == V_FUNCTION || base.kind == V_BUILTIN;

@@ -197,7 +197,7 @@ static void lower_update(Env *e, const Stmt *s)
 
 /* ---- equations ---- */
 
-static void define(Env *e, Name name, Value v)
+void define_name(Env *e, Name name, Value v)
 {
     for (int i = 0; i < e->locals.n; i++) {
         if (e->locals.at[i].name != name.s) continue;
@@ -234,7 +234,7 @@ void lower_def(Env *e, const Stmt *s)
         else v = lower_draw(e, v, t, s->value->span, s->names.at[0].s);
     } else v = ascribe(e, s, v);
     if (is_layer(&v)) v = instance_new(e, v, s->names.at[0].s, s->value, s->span);
-    define(e, s->names.at[0], v);
+    define_name(e, s->names.at[0], v);
 }
 
 static void lower_tuple_def(Env *e, const Stmt *s)
@@ -245,14 +245,14 @@ static void lower_tuple_def(Env *e, const Stmt *s)
         Diag *d = error_at("E0205", s->value->span, "%d names for %s", s->names.n, value_text(&v));
         diag_here(d, "%s", "");
     }
-    for (int i = 0; i < s->names.n; i++) define(e, s->names.at[i], fits ? v.parts.at[i] : value_poison());
+    for (int i = 0; i < s->names.n; i++) define_name(e, s->names.at[i], fits ? v.parts.at[i] : value_poison());
 }
 
 static void lower_memory(Env *e, const Stmt *s)
 {
     Slot *slot = declare_slot(e, s);
     if (!slot) {
-        define(e, s->names.at[0], value_poison());
+        define_name(e, s->names.at[0], value_poison());
         return;
     }
     /* a second application of the instance in this entry goes on from what the first one left */
@@ -294,10 +294,7 @@ static void lower_stmt(Env *e, const Stmt *s)
     case ST_STATE: lower_memory(e, s); return;
     case ST_UPDATE: lower_update(e, s); return;
     case ST_REQUIRE: lower_require(e, s); return;
-    case ST_INDEXED:
-        not_available(s, "index notation");
-        env_set(e, s->names.at[0].s, value_poison(), s->span);
-        return;
+    case ST_INDEXED: lower_indexed(e, s); return;
     case ST_SCAN:
         not_available(s, "`scan`");
         for (int i = 0; i < s->inits.n; i++) env_set(e, s->inits.at[i].name.s, value_poison(), s->span);

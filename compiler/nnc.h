@@ -299,11 +299,11 @@ typedef struct Custom Custom;
  * are zero, so that attributes compare as bytes. */
 typedef struct Attr {
     double num;               /* CONST: the value */
-    long k;                   /* INPUT: which; DRAW: the site; MARK: serial; CONCAT, IOTA: axis; CUSTOM: result */
-    unsigned axes;            /* folds, REVERSE: set of axes (bit i: axis i); BROADCAST: axes of the result that are new */
+    long k;                   /* INPUT: which; DRAW: the site; MARK: serial; CONCAT, IOTA, WINDOW: axis; CUSTOM: result */
+    unsigned axes;            /* WINDOW, UNWINDOW: how many axes stand for one; folds, REVERSE: set of axes (bit i: axis i); BROADCAST: axes of the result that are new */
     int draw;                 /* DRAW: a DrawKind */
-    int perm[MAX_RANK];       /* TRANSPOSE: axis i of the result is axis perm[i] of the operand */
-    SizeRef lo[MAX_RANK];     /* SLICE: first index; PAD: zeros put in front */
+    int perm[MAX_RANK];       /* TRANSPOSE: axis i of the result is axis perm[i] of the operand; WINDOW: factors */
+    SizeRef lo[MAX_RANK];     /* SLICE: first index; PAD: zeros put in front; WINDOW: lo[0] is the offset */
     SizeRef size;             /* SIZE: the value */
     const void *ref;          /* PARAM, STATE: Slot; TABLE: double[count]; CUSTOM: Custom */
 } Attr;

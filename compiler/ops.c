@@ -138,6 +138,15 @@ static Type type_scatter(Type to, Node *const *in)
     return (Type){in[1]->type.elem, to.shape};
 }
 
+/* Windows replace axis k of the wide side by `axes` axes of the open side. */
+static void check_window(Op op, const Attr *attr, const Shape *wide, const Shape *open)
+{
+    int m = (int)attr->axes, at = (int)attr->k;
+    need(m >= 1 && m <= MAX_RANK && at >= 0 && at < wide->rank && open->rank == wide->rank - 1 + m && attr->lo[0], op, "another rank");
+    for (int i = 0; i < at; i++) need(open->size[i] == wide->size[i], op, "an axis that changes its size");
+    for (int i = at + 1; i < wide->rank; i++) need(open->size[i - 1 + m] == wide->size[i], op, "an axis that changes its size");
+}
+
 Type op_type(Op op, const Attr *attr, Type given, int n, Node *const *in)
 {
     const OpInfo *info = &op_info[op];
@@ -162,6 +171,8 @@ Type op_type(Op op, const Attr *attr, Type given, int n, Node *const *in)
     case OP_REVERSE: return in[0]->type;
     case OP_GATHER: return type_gather(in);
     case OP_SCATTER: return type_scatter(given, in);
+    case OP_WINDOW: check_window(op, attr, &in[0]->type.shape, &given.shape); return same;
+    case OP_UNWINDOW: check_window(op, attr, &given.shape, &in[0]->type.shape); return same;
     case OP_CUSTOM: return given;
     default: need(false, op, "no type rule"); return given;
     }

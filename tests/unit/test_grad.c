@@ -331,6 +331,21 @@ static void check_gather(bool scatter, SizeRef n)
         }
 }
 
+/* y[i, p, k] = x[2*i + p, k] and its adjoint; with one index (a stride) and two. */
+static void check_window(bool adjoint, SizeRef n)
+{
+    for (int terms = 1; terms < 3; terms++) {
+        Sample s = sample_new(adjoint ? "unwindow" : "window", (uint64_t)terms);
+        bind_batch(&s, 2);
+        Attr attr = {.k = 0, .axes = (unsigned)terms, .perm = {2, 1}, .lo = {size_const(1)}};
+        Shape wide = sizes(size_add(size_mul(n, size_const(2)), size_const(3)), size_const(2), NULL);
+        Shape open = terms == 1 ? sizes(n, size_const(2), NULL) : sizes(n, size_const(3), size_const(2));
+        Node *x = sample_input(&s, real_of(adjoint ? open : wide), -1, 1);
+        Type to = real_of(adjoint ? wide : open);
+        check_node(&s, graph_node(s.g, adjoint ? OP_UNWINDOW : OP_WINDOW, &attr, to, 1, &x));
+    }
+}
+
 /* y = (a b, a + b), with stated derivatives that are the true ones. */
 static bool stated_true(const Custom *c, Graph *g, Node *const *in, Node *const *y,
                         Node *const *dy, Node **d)
@@ -378,6 +393,8 @@ START_TEST(every_structure)
     case OP_REVERSE: check_reverse(n[k]); break;
     case OP_GATHER: check_gather(false, n[k]); break;
     case OP_SCATTER: check_gather(true, n[k]); break;
+    case OP_WINDOW: check_window(false, n[k]); break;
+    case OP_UNWINDOW: check_window(true, n[k]); break;
     case OP_CUSTOM: check_custom(); break;
     default: ck_abort_msg("the row %s has no sample", op_info[_i].id);
     }
