@@ -282,7 +282,8 @@ static void print_stmt(Text *out, const Stmt *s, int depth)
     case ST_ASSERT: print_keyword(out, "assert", s->value); break;
     case ST_CHECK_GRAD: print_keyword(out, "check_grad", s->value); break;
     case ST_REPEAT:
-        print_keyword(out, "repeat (", s->count);
+        text_add(out, "repeat (");
+        print_expr(out, s->count);
         print_keyword(out, ")", s->value);
         break;
     case ST_SCAN: print_scan(out, s, depth); return;
