@@ -3,8 +3,8 @@
  * In come the operands of nn_gemm_nn and nn_gemm_tn with literal sizes, out goes C, in the same
  * bits: the tiles are instantiated in the caller, and nothing is left of the choice of shapes.
  * Two to four times as fast up to 8^3, 1.4 times at 16^3, no faster from 64 x 10 x 256 on; each
- * use costs 1 to 3 KB of code and a third of a second of compilation for each pass.  Meant to be included inside `#ifdef NN_ISA`, after
- * nn_math.h. */
+ * use costs 1 to 3 KB of code and a third of a second of compilation for each pass.  Meant to be
+ * included inside `#ifdef NN_ISA`, after nn_math.h. */
 #ifdef NN_ISA
 #include "nn_vec.h"
 #include "nn_tile.h"
