@@ -167,7 +167,7 @@ static void emit_kernel(Text *out, Emit *e, const Kernel *k)
     int taken = e->ids->taken.n;
     if (is_zero_already(e, k)) return;
     e->k = k;
-    e->depth = 0;
+    e->depth = e->row_level = 0;
     e->scope[0] = (Scope){.var = {"", size_const(1), 0}};
     switch (k->kind) {
     case DEF_GEMM: emit_gemm(e, k->defs.at[0]); break;
@@ -265,7 +265,7 @@ static const char *function_body(Emit *e)
     if (c->result) text_add(&end, "%s    return %s;\n", end.n ? "" : "\n", c->result_home->access);
     if (c->result) c->result_home->used = true;
     declare_buffers(&body, c, &s);
-    if (is_init) text_add(&body, "    m->state.seed = seed;\n    m->state.call = 0;\n");
+    if (is_init) text_add(&body, "    memset(m, 0, sizeof *m);\n    m->state.seed = seed;\n");
     const char *all = format("%s%s%s", body.s ? body.s : "", kernels.s ? kernels.s : "", end.s ? end.s : "");
     Text unused = {0};
     print_unused(&unused, c, &s, all);

@@ -40,6 +40,7 @@ typedef struct Emit {
     bool *noted;              /* by Node.id: stands above a kernel already */
     Scope scope[MAX_LEVEL];
     int depth;
+    int row_level;            /* depth inside the loops over rows */
     VEC(Count) counts;        /* how often values occur in the statements being written */
     const Kernel *k;          /* being written */
     VEC(Buffer *) scalars;    /* MEM_STACK scalars: declared before everything */
@@ -82,14 +83,14 @@ const char *local_name(Emit *e, const Node *n);
 /* ---- emit_loop.c ---- */
 
 void open_loop(Emit *e, SizeRef size);
-/* independent: the passes of the loop may run in any order or at once */
-void close_loop(Emit *e, bool independent);
+/* Of the same size; independent: the passes of the loop may run in any order or at once. */
+void close_loop(Emit *e, SizeRef size, bool independent);
 void add_line(Emit *e, int level, const char *line);   /* a statement */
 void add_declaration(Emit *e, int level, const char *line);
 void emit_loops(Emit *e);
 const char *fold_first(const Node *n);
-/* An index of the innermost `rank` loops that are open. */
-Index open_index(Emit *e, int rank);
+/* The index of the first `rank` axes of s, whose loops are the ones that are open. */
+Index open_index(Emit *e, const Shape *s, int rank);
 
 /* ---- emit_call.c ---- */
 

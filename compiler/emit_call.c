@@ -46,16 +46,14 @@ static void emit_product(Emit *e, const Def *d, int which)
 {
     const Product *p = &d->products.at[which];
     int batch = d->node->type.shape.rank - 2;
-    Var *vars[MAX_RANK] = {0};
-    for (int i = 0; i < batch; i++) vars[i] = &e->scope[i + 1].var;
+    Var one = {"0", size_const(1), 0}, *vars[MAX_RANK] = {0};
+    for (int i = 0, level = 0; i < batch; i++)
+        vars[i] = size_is(d->node->type.shape.size[i], 1) ? &one : &e->scope[++level].var;
     Matrix a = matrix_of(e->c, p->a, vars), b = matrix_of(e->c, p->b, vars);
-    for (int i = 0; i < batch; i++) {
-        if (!size_is(vars[i]->size, 1)) continue;
-        a.start = affine_without(&a.start, vars[i]);
-        b.start = affine_without(&b.start, vars[i]);
-    }
+    a.start = affine_without(&a.start, &one);
+    b.start = affine_without(&b.start, &one);
     ProductSizes s = product_sizes(p);
-    Index ix = open_index(e, batch);
+    Index ix = open_index(e, &d->node->type.shape, batch);
     Shape outer = d->node->type.shape;
     outer.rank = batch;
     Affine start = batch ? index_flat(&ix, &outer) : affine_const(size_const(0));
@@ -75,7 +73,7 @@ void emit_gemm(Emit *e, const Def *d)
     int batch = d->node->type.shape.rank - 2;
     for (int i = 0; i < batch; i++) open_loop(e, d->node->type.shape.size[i]);
     for (int i = 0; i < d->products.n; i++) emit_product(e, d, i);
-    for (int i = 0; i < batch; i++) close_loop(e, false);
+    for (int i = batch; i-- > 0;) close_loop(e, d->node->type.shape.size[i], false);
     store_copies(e, d);
 }
 
@@ -114,7 +112,7 @@ static void emit_block(Emit *e, const Def *d, Node *part, const SizeRef *lo)
 {
     const Shape *s = &part->type.shape;
     for (int i = 0; i < s->rank; i++) open_loop(e, s->size[i]);
-    Index ix = open_index(e, s->rank), at = ix;
+    Index ix = open_index(e, s, s->rank), at = ix;
     for (int i = 0; i < s->rank; i++) {
         Affine offset = affine_const(lo[i]);
         at.at[i] = affine_add(at.at[i], &offset);
@@ -123,17 +121,17 @@ static void emit_block(Emit *e, const Def *d, Node *part, const SizeRef *lo)
     count_values(e, part, &ix);
     Frag f = value_of(e, part, &ix);
     add_line(e, e->depth, format("%s = %s;", element_text(e, d->home, &d->node->type.shape, &at), converted(d->home, f)));
-    for (int i = 0; i < s->rank; i++) close_loop(e, true);
+    for (int i = s->rank; i-- > 0;) close_loop(e, s->size[i], true);
 }
 
 static void emit_zeros(Emit *e, const Def *d)
 {
     const Shape *s = &d->node->type.shape;
     for (int i = 0; i < s->rank; i++) open_loop(e, s->size[i]);
-    Index ix = open_index(e, s->rank);
+    Index ix = open_index(e, s, s->rank);
     const char *zero = c_number(d->node->type.elem == ELEM_F16 ? ELEM_I32 : d->node->type.elem, 0);
     add_line(e, e->depth, format("%s = %s;", element_text(e, d->home, s, &ix), zero));
-    for (int i = 0; i < s->rank; i++) close_loop(e, true);
+    for (int i = s->rank; i-- > 0;) close_loop(e, s->size[i], true);
 }
 
 void emit_join(Emit *e, const Def *d)
@@ -157,7 +155,7 @@ void emit_scatter(Emit *e, const Def *d)
     int outer = index->type.shape.rank;
     emit_zeros(e, d);
     for (int i = 0; i < outer; i++) open_loop(e, s->size[i]);
-    Index at = open_index(e, outer);
+    Index at = open_index(e, s, outer);
     e->counts.n = 0;
     Frag v = value_of(e, index, &at);
     const char *row = c_unique(e->ids, "row"), *last = size_text(size_sub(to->size[0], size_const(1)));
@@ -166,7 +164,7 @@ void emit_scatter(Emit *e, const Def *d)
     Var *var = NEW(Var);
     *var = (Var){row, to->size[0], e->depth};
     for (int i = outer; i < s->rank; i++) open_loop(e, s->size[i]);
-    Index from = open_index(e, s->rank), target = {.rank = to->rank};
+    Index from = open_index(e, s, s->rank), target = {.rank = to->rank};
     for (int i = 0; i < to->rank; i++) {
         target.at[i] = i ? from.at[outer + i - 1] : affine_var(var);
         target.run[i] = 1;
@@ -181,6 +179,6 @@ void emit_scatter(Emit *e, const Def *d)
         Frag sum = apply_template(e, op_info[OP_ADD].value, d->node->type.elem, pair);
         add_line(e, e->depth, format("%s = %s;", element, converted(d->home, sum)));
     }
-    for (int i = 0; i < s->rank; i++) close_loop(e, i >= outer);
+    for (int i = s->rank; i-- > 0;) close_loop(e, s->size[i], i >= outer);
     store_copies(e, d);
 }

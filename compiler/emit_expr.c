@@ -41,12 +41,23 @@ const char *recall(const Emit *e, const char *key)
     return recall_at(e, key, &level);
 }
 
+/* t1, t2, ..., the first that no value is called. */
+static const char *fresh_name(Emit *e)
+{
+    for (;;) {
+        const char *name = c_fresh(e->ids, "t");
+        bool taken = false;
+        for (int i = 0; i < e->c->g->nodes.n && !taken; i++) taken = e->c_name[i] && !strcmp(e->c_name[i], name);
+        if (!taken) return name;
+    }
+}
+
 /* A name for a local: what the user calls the value, or a short one. */
 const char *local_name(Emit *e, const Node *n)
 {
     const char *name = node_name(e->c->names, n);
     if (e->c_name[n->id]) return c_unique(e->ids, e->c_name[n->id]);
-    return name ? c_unique(e->ids, c_identifier(name)) : c_fresh(e->ids, "t");
+    return name ? c_unique(e->ids, c_identifier(name)) : fresh_name(e);
 }
 
 /* ---- memory ---- */
@@ -268,7 +279,7 @@ static const Var *row_of(Emit *e, Node *n, const Index *at)
     SizeRef rows = n->in[0]->type.shape.size[0];
     Frag row = value_of(e, n->in[1], at);
     const char *key = format("row %s of %s", value_key(see_through(n->in[1]), at), size_text(rows));
-    int level = row.level > e->k->n_rows || !e->k->n_rows ? row.level : e->k->n_rows;
+    int level = row.level;
     const char *name = recall(e, key);
     if (!name) {
         const char *last = size_text(size_sub(rows, size_const(1)));
@@ -378,7 +389,7 @@ static Frag load(Emit *e, Node *n, const Index *ix, const char *key)
         fprintf(stderr, "nnc: internal error: %%%d at %s has no place\n", n->id, key);
         abort();
     }
-    int level = index_level(ix), rows = d && d->kernel == e->k ? e->k->n_rows : 0;
+    int level = index_level(ix), rows = d && d->kernel == e->k ? e->row_level : 0;
     const char *s = element_text(e, b, &n->type.shape, ix);
     Frag f = {s, *s == '*' ? C_UNARY : C_PRIMARY, level > rows ? level : rows};
     if (n->type.elem == ELEM_F16) f = (Frag){format("nn_from_half(%s)", s), C_PRIMARY, f.level};

@@ -27,13 +27,12 @@ static const char *loop_name(const Emit *e, int level)
     return format("i%d", level);
 }
 
+/* An axis of one element is no loop: its index is 0. */
 void open_loop(Emit *e, SizeRef size)
 {
+    if (size_is(size, 1)) return;
     Scope *s = &e->scope[++e->depth];
-    int level = 0;
-    *s = (Scope){.var = {.size = size, .level = e->depth}};
-    for (int i = 1; i <= e->depth; i++) level += !size_is(e->scope[i].var.size, 1);
-    s->var.name = size_is(size, 1) ? "0" : loop_name(e, level);
+    *s = (Scope){.var = {loop_name(e, e->depth), size, e->depth}};
 }
 
 void add_line(Emit *e, int level, const char *line)
@@ -55,32 +54,27 @@ static bool has_loop(const Scope *s)
     return false;
 }
 
-/* The loop becomes one statement of the body around it; a loop of one pass is not written. */
-void close_loop(Emit *e, bool independent)
+/* The loop becomes one statement of the body around it. */
+void close_loop(Emit *e, SizeRef size, bool independent)
 {
     enum { WORTH_VECTORS = 8 };
+    if (size_is(size, 1)) return;
     Scope *s = &e->scope[e->depth], *out = &e->scope[--e->depth];
-    if (size_is(s->var.size, 1)) {
-        for (int i = 0; i < s->lines.n; i++) vec_push(&out->lines, s->lines.at[i]);
-        out->statements += s->statements;
-        out->declares |= s->declares;
-        return;
-    }
-    bool braces = s->statements != 1, wide = size_upper(s->var.size) >= WORTH_VECTORS;
+    bool braces = s->statements != 1, wide = size_upper(size) >= WORTH_VECTORS;
     if (independent && wide && !has_loop(s)) vec_push(&out->lines, "NN_EACH");
     const char *v = s->var.name;
-    vec_push(&out->lines, format("for (int %s = 0; %s < %s; %s++)%s", v, v, c_size(s->var.size), v, braces ? " {" : ""));
+    vec_push(&out->lines, format("for (int %s = 0; %s < %s; %s++)%s", v, v, c_size(size), v, braces ? " {" : ""));
     for (int i = 0; i < s->lines.n; i++) vec_push(&out->lines, format("    %s", s->lines.at[i]));
     if (braces) vec_push(&out->lines, "}");
     out->statements++;
 }
 
-Index open_index(Emit *e, int rank)
+Index open_index(Emit *e, const Shape *s, int rank)
 {
     Index ix = {.rank = rank};
-    for (int i = 0; i < rank; i++) {
-        Var *v = &e->scope[e->depth - rank + i + 1].var;
-        ix.at[i] = size_is(v->size, 1) ? affine_const(size_const(0)) : affine_var(v);
+    for (int i = 0, level = 0; i < rank; i++) {
+        bool one = size_is(s->size[i], 1);
+        ix.at[i] = one ? affine_const(size_const(0)) : affine_var(&e->scope[++level].var);
         ix.run[i] = 1;
     }
     return ix;
@@ -137,9 +131,9 @@ static void fill(Emit *e, Buffer *b, const Node *n, int skip, const char *value)
 {
     const Shape *s = &n->type.shape;
     for (int i = skip; i < s->rank; i++) open_loop(e, s->size[i]);
-    Index ix = open_index(e, s->rank);
+    Index ix = open_index(e, s, s->rank);
     store(e, b, s, &ix, (Frag){value, C_PRIMARY, 0});
-    for (int i = skip; i < s->rank; i++) close_loop(e, true);
+    for (int i = s->rank; i-- > skip;) close_loop(e, s->size[i], true);
 }
 
 /* What lives in d->home goes to its other places. */
@@ -149,11 +143,19 @@ void store_copies(Emit *e, const Def *d)
         const Shape *s = &d->node->type.shape;
         if (d->copies.at[i] == d->home) continue;
         for (int k = 0; k < s->rank; k++) open_loop(e, s->size[k]);
-        Index ix = open_index(e, s->rank);
+        Index ix = open_index(e, s, s->rank);
         const char *from = element_text(e, d->home, s, &ix);
         store(e, d->copies.at[i], s, &ix, (Frag){from, C_PRIMARY, 0});
-        for (int k = 0; k < s->rank; k++) close_loop(e, true);
+        for (int k = s->rank; k-- > 0;) close_loop(e, s->size[k], true);
     }
+}
+
+/* Stores the value at its home and wherever else it goes. */
+static void store_all(Emit *e, const Def *d, const Index *ix, Frag f)
+{
+    if (d->home) store(e, d->home, &d->node->type.shape, ix, f);
+    for (int i = 0; i < d->copies.n; i++)
+        if (d->copies.at[i] != d->home) store(e, d->copies.at[i], &d->node->type.shape, ix, f);
 }
 
 /* ---- maps ---- */
@@ -164,8 +166,7 @@ static const char *element_name(Emit *e, const Def *d)
     if (!d->home || !d->home->type.shape.rank) return local_name(e, d->node);
     Text name = {0};
     text_add(&name, "%s_", e->c_name[d->node->id]);
-    for (int i = 1; i <= e->depth; i++)
-        if (!size_is(e->scope[i].var.size, 1)) text_add(&name, "%s", e->scope[i].var.name);
+    for (int i = 1; i <= e->depth; i++) text_add(&name, "%s", e->scope[i].var.name);
     return c_unique(e->ids, name.s);
 }
 
@@ -175,10 +176,7 @@ static void keep_value(Emit *e, const Def *d, const Index *ix, Frag f)
     const char *name = element_name(e, d), *key = value_key(d->node, ix);
     add_declaration(e, e->depth, format("const %s %s = %s;", c_value_type(d->node->type.elem), name, f.s));
     remember(e, e->depth, key, name);
-    Frag local = {name, C_PRIMARY, e->depth};
-    if (d->home) store(e, d->home, &d->node->type.shape, ix, local);
-    for (int i = 0; i < d->copies.n; i++)
-        if (d->copies.at[i] != d->home) store(e, d->copies.at[i], &d->node->type.shape, ix, local);
+    store_all(e, d, ix, (Frag){name, C_PRIMARY, e->depth});
 }
 
 static bool is_read_again(const Emit *e, const Def *d, const Index *ix)
@@ -205,7 +203,7 @@ static bool emit_in_place(Emit *e, Node *n, Buffer *b, const Index *ix)
 
 static void emit_map(Emit *e, const Def *d, bool straight)
 {
-    Index ix = open_index(e, d->domain.rank);
+    Index ix = open_index(e, &d->domain, d->domain.rank);
     Buffer *only = d->home ? d->home : d->copies.n ? d->copies.at[0] : NULL;
     int places = d->copies.n + (d->home && (!d->copies.n || d->copies.at[0] != d->home));
     bool again = !d->is_store && (is_read_again(e, d, &ix) || (straight && e->k->groups.n > 1));
@@ -222,7 +220,7 @@ static bool is_over_rows(const Kernel *k, const Def *d) { return k->n_rows > 0 &
 
 static Index value_index(Emit *e, const Def *d)
 {
-    Index all = open_index(e, d->domain.rank), ix = {0};
+    Index all = open_index(e, &d->domain, d->domain.rank), ix = {0};
     for (int i = 0; i < d->domain.rank; i++)
         if (!(d->reduced >> i & 1)) {
             ix.at[ix.rank] = all.at[i];
@@ -233,7 +231,7 @@ static Index value_index(Emit *e, const Def *d)
 
 static Frag element_of(Emit *e, const Def *d)
 {
-    Index ix = open_index(e, d->domain.rank), a, b;
+    Index ix = open_index(e, &d->domain, d->domain.rank), a, b;
     if (!d->is_product) return value_of(e, d->node->in[0], &ix);
     Index y = value_index(e, d);
     product_indices(d->node, &y, &ix.at[d->by_rows ? 0 : d->domain.rank - 1], &a, &b);
@@ -243,7 +241,7 @@ static Frag element_of(Emit *e, const Def *d)
 
 static void count_element(Emit *e, const Def *d)
 {
-    Index ix = open_index(e, d->domain.rank), a, b;
+    Index ix = open_index(e, &d->domain, d->domain.rank), a, b;
     if (!d->is_product) count_values(e, d->node->in[0], &ix);
     else {
         Index y = value_index(e, d);
@@ -282,8 +280,8 @@ static Frag row_fold(Emit *e, const Def *d)
     Node *x = see_through(d->node->in[0]);
     SizeRef n = d->domain.size[d->domain.rank - 1];
     open_loop(e, n);
-    Index ix = open_index(e, d->domain.rank);
-    e->depth--;
+    Index ix = open_index(e, &d->domain, d->domain.rank);
+    if (!size_is(n, 1)) e->depth--;
     const char *wide = !strcmp(c_value_type(d->node->type.elem), "double") ? "_d" : "", *size = c_size(n);
     const char *name = d->node->op == OP_SUM ? "sum" : d->node->op == OP_MAXOF ? "max" : "min";
     const char *row = row_of(e, x, &ix, n), *other;
@@ -299,57 +297,52 @@ static Frag row_fold(Emit *e, const Def *d)
     return (Frag){format("nn_sumsq_dev%s(%s, %s, %s)", wide, row, mean.s, size), C_PRIMARY, e->depth};
 }
 
-/* Where an axis stands in a fold: the last kept one, and whether the result is added to memory. */
+/* The inner axes of a fold: those up to the last kept one are loops around its result. Axes of one
+ * element count as neither kept nor folded. */
 typedef struct FoldShape {
-    int last_kept;            /* -1 + rows: none of the inner axes is kept */
-    bool kept, in_memory, over_rows;
+    int last_kept;            /* n_rows - 1: none is kept */
+    bool kept, has_tail;      /* has_tail: some axis behind the last kept one is folded */
+    bool in_memory;           /* the result is added to, not set */
+    bool over_rows;
 } FoldShape;
 
 static FoldShape fold_shape(const Kernel *k, const Def *d)
 {
     FoldShape f = {.last_kept = k->n_rows - 1, .over_rows = is_over_rows(k, d)};
-    for (int i = k->n_rows; i < d->domain.rank; i++)
-        if (!(d->reduced >> i & 1)) {
-            f.last_kept = i;
-            f.kept = true;
-        }
     f.in_memory = f.over_rows;
-    for (int i = k->n_rows; i < f.last_kept; i++) f.in_memory |= d->reduced >> i & 1;
-    f.in_memory |= f.kept && f.last_kept == d->domain.rank - 1;
+    for (int i = k->n_rows; i < d->domain.rank; i++) {
+        if (size_is(d->domain.size[i], 1)) continue;
+        bool folded = d->reduced >> i & 1;
+        f.in_memory |= !folded && f.has_tail;
+        if (!folded) f.last_kept = i;
+        f.kept |= !folded;
+        f.has_tail = folded;
+    }
+    f.in_memory |= f.kept && !f.has_tail;
     return f;
 }
 
 /* The part of a fold over the axes behind the last kept one, as an expression at this depth. */
-static Frag fold_tail(Emit *e, const Def *d, int from)
+static Frag fold_tail(Emit *e, const Def *d, const FoldShape *f)
 {
-    int end = d->domain.rank - d->in_row;
-    if (from == d->domain.rank) return element_of(e, d);
-    if (from == end) return row_fold(e, d);
+    int from = f->last_kept + 1, end = d->domain.rank - d->in_row;
+    bool loops = false;
+    for (int i = from; i < end; i++) loops |= !size_is(d->domain.size[i], 1);
+    if (!loops && d->in_row) return row_fold(e, d);
+    if (!loops) return element_of(e, d);
     const char *name = local_name(e, d->node);
     add_declaration(e, e->depth, format("%s %s = %s;", c_value_type(d->node->type.elem), name, fold_first(d->node)));
     for (int i = from; i < end; i++) open_loop(e, d->domain.size[i]);
     if (!d->in_row) count_element(e, d);
     step(e, d->node, name, NULL, d->in_row ? row_fold(e, d) : element_of(e, d));
-    for (int i = from; i < end; i++) close_loop(e, false);
+    for (int i = end; i-- > from;) close_loop(e, d->domain.size[i], false);
     return (Frag){name, C_PRIMARY, e->depth};
-}
-
-/* The index of the fold's value while the loops up to the last kept axis are open. */
-static Index kept_index(Emit *e, const Def *d, int open)
-{
-    Index all = open_index(e, open), ix = {0};
-    for (int i = 0; i < open; i++)
-        if (!(d->reduced >> i & 1)) {
-            ix.at[ix.rank] = all.at[i];
-            ix.run[ix.rank++] = 1;
-        }
-    return ix;
 }
 
 static void finish_fold(Emit *e, const Def *d, const FoldShape *f, Frag part)
 {
     const Shape *s = &d->node->type.shape;
-    Index ix = kept_index(e, d, f->last_kept + 1);
+    Index ix = value_index(e, d);
     if (f->in_memory) {
         step(e, d->node, element_text(e, d->home, s, &ix), d->home, part);
         return;
@@ -360,9 +353,7 @@ static void finish_fold(Emit *e, const Def *d, const FoldShape *f, Frag part)
         part.s = name;
     }
     if (!f->kept) remember(e, e->depth, value_key(d->node, &ix), part.s);
-    if (d->home) store(e, d->home, s, &ix, part);
-    for (int i = 0; i < d->copies.n; i++)
-        if (d->copies.at[i] != d->home) store(e, d->copies.at[i], s, &ix, part);
+    store_all(e, d, &ix, part);
 }
 
 static void emit_fold(Emit *e, const Def *d)
@@ -372,44 +363,59 @@ static void emit_fold(Emit *e, const Def *d)
     if (f.in_memory && !f.over_rows) fill(e, d->home, d->node, rows, fold_first(d->node));
     for (int i = rows; i <= f.last_kept; i++) open_loop(e, d->domain.size[i]);
     e->counts.n = 0;
-    finish_fold(e, d, &f, fold_tail(e, d, f.last_kept + 1));
-    for (int i = rows; i <= f.last_kept; i++) close_loop(e, i == f.last_kept && f.last_kept == d->domain.rank - 1);
+    finish_fold(e, d, &f, fold_tail(e, d, &f));
+    bool independent = !f.has_tail;
+    for (int i = f.last_kept + 1; i-- > rows;) close_loop(e, d->domain.size[i], independent);
 }
 
-/* argmax, argmin: a loop over the axis that keeps the best so far. */
+/* Where argmax and argmin look: the loops over the other axes are open, then the one over theirs. */
+static Index arg_index(Emit *e, const Def *d, int axis, Affine along)
+{
+    Shape others = d->domain;
+    others.rank--;
+    for (int i = axis; i < others.rank; i++) others.size[i] = d->domain.size[i + 1];
+    Index open = open_index(e, &others, others.rank), ix = {.rank = d->domain.rank};
+    for (int i = 0, k = 0; i < ix.rank; i++) {
+        ix.at[i] = i == axis ? along : open.at[k++];
+        ix.run[i] = 1;
+    }
+    return ix;
+}
+
+/* A loop over the axis that keeps the best so far and where it was. */
+static void emit_best(Emit *e, const Def *d, int axis, const char *place, const char *best)
+{
+    const Elem elem = d->node->in[0]->type.elem;
+    Index at = arg_index(e, d, axis, affine_const(size_const(0)));
+    e->counts.n = 0;
+    add_declaration(e, e->depth, format("%s %s = %s;", c_value_type(elem), best, value_of(e, d->node->in[0], &at).s));
+    if (size_is(d->domain.size[axis], 1)) return;
+    open_loop(e, d->domain.size[axis]);
+    const char *var = e->scope[e->depth].var.name;
+    at = arg_index(e, d, axis, affine_var(&e->scope[e->depth].var));
+    Frag v = value_of(e, d->node->in[0], &at), pair[2] = {v, {best, C_PRIMARY, 0}};
+    Frag better = apply_template(e, op_info[d->node->op].value, elem, pair);
+    add_line(e, e->depth, format("if (%s) {", better.s));
+    vec_push(&e->scope[e->depth].lines, format("    %s = %s;", best, v.s));
+    vec_push(&e->scope[e->depth].lines, format("    %s = %s;", place, var));
+    vec_push(&e->scope[e->depth].lines, "}");
+    close_loop(e, d->domain.size[axis], false);
+}
+
 static void emit_arg(Emit *e, const Def *d)
 {
-    int rows = e->k->n_rows, axis = 0;
-    const Elem elem = d->node->in[0]->type.elem;
+    int axis = 0;
     while (!(d->reduced >> axis & 1)) axis++;
-    for (int i = rows; i < d->domain.rank; i++)
+    for (int i = e->k->n_rows; i < d->domain.rank; i++)
         if (i != axis) open_loop(e, d->domain.size[i]);
-    int depth = e->depth;
-    Index ix = open_index(e, depth), at = {0};
-    for (int i = 0, k = 0; i < d->domain.rank; i++, at.rank++) {
-        at.run[i] = 1;
-        at.at[i] = i == axis ? affine_const(size_const(0)) : ix.at[k++];
-    }
-    const char *best = local_name(e, d->node), *top = c_unique(e->ids, "best");
-    add_declaration(e, depth, format("int32_t %s = 0;", best));
-    add_declaration(e, depth, format("%s %s = %s;", c_value_type(elem), top, value_of(e, d->node->in[0], &at).s));
-    open_loop(e, d->domain.size[axis]);
-    at.at[axis] = open_index(e, 1).at[0];
-    Frag v = value_of(e, d->node->in[0], &at), pair[2] = {v, {top, C_PRIMARY, 0}};
-    Frag better = apply_template(e, op_info[d->node->op].value, elem, pair);
-    const char *var = e->scope[e->depth].var.name;
-    add_line(e, e->depth, format("if (%s) {", better.s));
-    add_line(e, e->depth, format("    %s = %s;", top, v.s));
-    add_line(e, e->depth, format("    %s = %s;", best, var));
-    add_line(e, e->depth, "}");
-    e->scope[e->depth].statements = e->scope[e->depth].lines.n == 4 ? 1 : 2;
-    close_loop(e, false);
-    Frag result = {best, C_PRIMARY, depth};
-    if (depth == rows) remember(e, depth, value_key(d->node, &ix), best);
-    if (d->home) store(e, d->home, &d->node->type.shape, &ix, result);
-    for (int i = 0; i < d->copies.n; i++)
-        if (d->copies.at[i] != d->home) store(e, d->copies.at[i], &d->node->type.shape, &ix, result);
-    while (e->depth > rows) close_loop(e, false);
+    const char *place = local_name(e, d->node), *best = c_unique(e->ids, "best");
+    add_declaration(e, e->depth, format("int32_t %s = 0;", place));
+    emit_best(e, d, axis, place, best);
+    Index ix = open_index(e, &d->node->type.shape, d->node->type.shape.rank);
+    if (e->depth == e->row_level) remember(e, e->depth, value_key(d->node, &ix), place);
+    store_all(e, d, &ix, (Frag){place, C_PRIMARY, e->depth});
+    for (int i = d->domain.rank; i-- > e->k->n_rows;)
+        if (i != axis) close_loop(e, d->domain.size[i], false);
 }
 
 /* ---- groups and kernels ---- */
@@ -422,7 +428,7 @@ static void count_group(Emit *e, const Group *g)
     for (int i = 0; i < g->defs.n; i++) {
         const Def *d = g->defs.at[i];
         Affine row = affine_const(size_const(0));
-        Index ix = open_index(e, d->domain.rank);
+        Index ix = open_index(e, &d->domain, d->domain.rank);
         if (d->kind != DEF_MAP) count_element(e, d);
         else if (d->is_store) count_values(e, d->node, &ix);
         else each_operand(d->node, &ix, &row, count_step, e);
@@ -447,7 +453,7 @@ static void emit_group(Emit *e, const Group *g)
         Index ix = value_index(e, d);
         step(e, d->node, element_text(e, d->home, &d->node->type.shape, &ix), d->home, element_of(e, d));
     }
-    for (int i = 0; i < g->inner.rank; i++) close_loop(e, true);
+    for (int i = g->inner.rank; i-- > 0;) close_loop(e, g->inner.size[i], true);
 }
 
 static bool rows_are_independent(const Kernel *k)
@@ -464,8 +470,9 @@ void emit_loops(Emit *e)
         if (is_over_rows(k, k->defs.at[i]))
             fill(e, k->defs.at[i]->home, k->defs.at[i]->node, 0, fold_first(k->defs.at[i]->node));
     for (int i = 0; i < k->n_rows; i++) open_loop(e, k->domain.size[i]);
+    e->row_level = e->depth;
     for (int i = 0; i < k->groups.n; i++) emit_group(e, k->groups.at[i]);
-    for (int i = 0; i < k->n_rows; i++) close_loop(e, rows_are_independent(k));
+    for (int i = k->n_rows; i-- > 0;) close_loop(e, k->domain.size[i], rows_are_independent(k));
     for (int i = 0; i < k->defs.n; i++)
         if (is_over_rows(k, k->defs.at[i])) store_copies(e, k->defs.at[i]);
 }

@@ -182,10 +182,12 @@ void group_definitions(Code *c)
 
 /* ---- the loops inside a row ---- */
 
+/* An axis of one element is no loop. */
 static Shape inner_of(const Kernel *k, const Def *d)
 {
     Shape s = {0};
-    for (int i = k->n_rows; i < d->domain.rank; i++) s.size[s.rank++] = d->domain.size[i];
+    for (int i = k->n_rows; i < d->domain.rank; i++)
+        if (!size_is(d->domain.size[i], 1)) s.size[s.rank++] = d->domain.size[i];
     return s;
 }
 
@@ -193,8 +195,10 @@ static Shape inner_of(const Kernel *k, const Def *d)
 static bool is_statement(const Kernel *k, const Def *d)
 {
     int last = d->domain.rank - 1;
-    if (d->kind == DEF_MAP || d->domain.rank == k->n_rows) return d->kind != DEF_ARG;
-    return d->kind == DEF_FOLD && !d->in_row && is_over_rows(d, k->n_rows) && !(d->reduced >> last & 1);
+    if (d->kind == DEF_MAP) return true;
+    if (d->kind != DEF_FOLD || d->in_row || !is_over_rows(d, k->n_rows)) return false;
+    while (last >= k->n_rows && size_is(d->domain.size[last], 1)) last--;
+    return last < k->n_rows || !(d->reduced >> last & 1);
 }
 
 static bool may_enter(const Code *c, const Kernel *k, int group, const ReadList *reads)
@@ -202,7 +206,8 @@ static bool may_enter(const Code *c, const Kernel *k, int group, const ReadList 
     for (int i = 0; i < reads->at.n; i++) {
         const Def *p = c->def_of[reads->at.at[i].node->id];
         if (!p || p->kernel != k) continue;
-        if (p->group > group || (p->group == group && !reads->at.at[i].exact)) return false;
+        bool same = reads->at.at[i].exact || (p->group >= 0 && k->groups.at[p->group]->inner.rank == 0);
+        if (p->group > group || (p->group == group && !same)) return false;
     }
     return true;
 }
@@ -238,16 +243,25 @@ void find_groups(Code *c, Kernel *k)
 
 /* ---- where values are needed ---- */
 
+/* Does a row hold more than one element of the value? */
+static bool has_inner(const Def *p)
+{
+    const Shape *s = &p->node->type.shape;
+    for (int i = p->kernel->n_rows; i < s->rank; i++)
+        if (!size_is(s->size[i], 1)) return true;
+    return false;
+}
+
 static void need_more(void *context, const Def *r, const Frame *f, Node *n, const Index *ix)
 {
     const Code *c = context;
     Def *p = c->def_of[n->id];
     Need need = NEED_NOTHING;
     if (!p || p == r) return;
-    int rank = r->domain.rank, rows = p->kernel->n_rows;
+    int rank = r->domain.rank;
     bool exact = ix && ix->rank == rank && index_is_vars(ix, 0, rank, (Var *const *)f->vars);
     if (r->kernel != p->kernel) need = NEED_ARRAY;
-    else if (p->node->type.shape.rank > rows && !(r->group == p->group && exact && is_statement(p->kernel, r)))
+    else if (has_inner(p) && !(r->group == p->group && exact && is_statement(p->kernel, r)))
         need = NEED_ROW;
     if ((int)need > p->need) p->need = (int)need;
 }

@@ -124,6 +124,7 @@ Native *native_build(Program *p, const char *flags, const char **error)
     const char *tmp = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
     char *dir = (char *)(uintptr_t)format("%s/nnc-XXXXXX", tmp);
     bool single = options.single_file;
+    p->name = c_identifier(p->name);
     options.single_file = true;
     emit_program(p, &header, &source);
     paste_runtime(&whole, &source);

@@ -50,15 +50,28 @@ static void paste(Paste *p, const char *name)
     if (text) paste_text(p, text);
 }
 
+static void leave_out(Text *out, bool without, const char *part)
+{
+    if (without) text_add(out, "#define NN_WITHOUT_%s\n", part);
+}
+
+/* nn.h comes before the model's own header, which declares nn_tensor itself where nn.h is not. */
 void paste_runtime(Text *out, const Text *source)
 {
     Paste p = {.out = out};
     bool products = strstr(source->s, "nn_gemm_") != NULL;
     bool random = strstr(source->s, "nn_uniform") || strstr(source->s, "nn_normal") || strstr(source->s, "nn_orthogonal");
-    const char *marker = strstr(source->s, "#include \"nn_isa.h\""), *self = strstr(source->s, "#define NN_SELF");
-    if (!marker || !self) return;
-    text_add(out, "%.*s", (int)(self - source->s), source->s);
-    (void)products;
-    (void)random;
-    paste_text(&p, self);
+    const char *opening = strstr(source->s, "*/\n");
+    if (!opening) return;
+    opening += 3;
+    text_add(out, "%.*s\n#ifndef NN_SINGLE_FILE\n#define NN_SINGLE_FILE\n", (int)(opening - source->s), source->s);
+    leave_out(out, !products, "KERNELS");
+    leave_out(out, !random, "RANDOM");
+    leave_out(out, true, "FILES");
+    text_add(out, "#endif\n\n");
+    paste(&p, "nn.h");
+    paste_text(&p, opening);
+    paste(&p, "nn_isa.c");
+    if (products) paste(&p, "nn_kernels.c");
+    if (random) paste(&p, "nn_random.c");
 }
