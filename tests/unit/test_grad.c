@@ -338,11 +338,32 @@ static void check_window(bool adjoint, SizeRef n)
         Sample s = sample_new(adjoint ? "unwindow" : "window", (uint64_t)terms);
         bind_batch(&s, 2);
         Attr attr = {.k = 0, .axes = (unsigned)terms, .perm = {2, 1}, .lo = {size_const(1)}};
-        Shape wide = sizes(size_add(size_mul(n, size_const(2)), size_const(3)), size_const(2), NULL);
-        Shape open = terms == 1 ? sizes(n, size_const(2), NULL) : sizes(n, size_const(3), size_const(2));
+        SizeRef two = size_const(2), three = size_const(3);
+        Shape wide = sizes(size_add(size_mul(n, two), three), two, NULL);
+        Shape open = terms == 1 ? sizes(n, two, NULL) : sizes(n, three, two);
         Node *x = sample_input(&s, real_of(adjoint ? open : wide), -1, 1);
         Type to = real_of(adjoint ? wide : open);
         check_node(&s, graph_node(s.g, adjoint ? OP_UNWINDOW : OP_WINDOW, &attr, to, 1, &x));
+    }
+}
+
+/* y[b, i, p] = x[b, offset + f*i + g*p], also backwards, and with a single axis in place of one */
+static void check_window_factors(bool adds, SizeRef n)
+{
+    const struct { int axes, factor[2]; long offset; } w[] = {
+        {2, {1, 1}, 0}, {2, {2, 1}, 1}, {1, {2, 0}, 1}, {2, {-1, 3}, 2}, {2, {1, 0}, 0},
+    };
+    for (size_t i = 0; i < sizeof w / sizeof *w; i++) {
+        Sample s = sample_new(adds ? "unwindow" : "window", i);
+        bind_batch(&s, 2);
+        Attr attr = {.k = 1, .axes = (unsigned)w[i].axes, .lo = {size_const(w[i].offset)}};
+        memcpy(attr.perm, w[i].factor, sizeof w[i].factor);
+        SizeRef two = size_const(2), three = size_const(3);
+        Type wide = real_of(sizes(n, size_const(9), two));
+        Type open = real_of((Shape){2 + w[i].axes, {n, three, two, two}});
+        Node *x = sample_input(&s, adds ? open : wide, -1, 1);
+        Op op = adds ? OP_UNWINDOW : OP_WINDOW;
+        check_node(&s, graph_node(s.g, op, &attr, adds ? wide : open, 1, &x));
     }
 }
 
@@ -393,8 +414,8 @@ START_TEST(every_structure)
     case OP_REVERSE: check_reverse(n[k]); break;
     case OP_GATHER: check_gather(false, n[k]); break;
     case OP_SCATTER: check_gather(true, n[k]); break;
-    case OP_WINDOW: check_window(false, n[k]); break;
-    case OP_UNWINDOW: check_window(true, n[k]); break;
+    case OP_WINDOW: check_window(false, n[k]); check_window_factors(false, n[k]); break;
+    case OP_UNWINDOW: check_window(true, n[k]); check_window_factors(true, n[k]); break;
     case OP_CUSTOM: check_custom(); break;
     default: ck_abort_msg("the row %s has no sample", op_info[_i].id);
     }

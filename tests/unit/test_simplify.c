@@ -536,10 +536,23 @@ static Node *random_gather(Node *a)
     return n_scatter_add(s.g, table, rows, &a->type.shape);
 }
 
+/* Pairs of neighbours along the first axis, and what they add up to again. */
+static Node *random_window(Node *a)
+{
+    if (!a->type.shape.rank || a->type.shape.rank > 3) return m1(OP_COS, a);
+    Shape open = a->type.shape;
+    for (int i = open.rank++; i > 1; i--) open.size[i] = open.size[i - 1];
+    open.size[1] = size_const(size_lower(open.size[0]) > 1 ? 2 : 1);
+    open.size[0] = size_sub(size_add(open.size[0], size_const(1)), open.size[1]);
+    Attr attr = {.axes = 2, .perm = {1, 1}, .lo = {size_const(0)}};
+    Node *pairs = graph_node(s.g, OP_WINDOW, &attr, real_of(open), 1, &a);
+    return sample_choice(&s, 2) ? pairs : graph_node(s.g, OP_UNWINDOW, &attr, a->type, 1, &pairs);
+}
+
 static Node *random_node(Node *a, Node *b)
 {
     int rank = a->type.shape.rank;
-    switch (sample_choice(&s, 14)) {
+    switch (sample_choice(&s, 15)) {
     case 0: return random_fold(a);
     case 1: return random_block(a, false);
     case 2: return random_block(a, true);
@@ -550,6 +563,7 @@ static Node *random_node(Node *a, Node *b)
     case 7: return random_gather(a);
     case 8: return rank ? n_reverse(s.g, a, 1u << sample_choice(&s, rank)) : a;
     case 9: return rank ? n_concat(s.g, 0, 2, (Node *[]){a, a}) : m1(OP_TANH, a);
+    case 10: return random_window(a);
     default: return random_map(a, b);
     }
 }
