@@ -1,4 +1,4 @@
-/* simplify_block.c - slices, pads and joins: blocks of arrays.
+/* simplify_block.c - slices, pads, joins and windows: blocks of arrays.
  * In: a node. Out: one that copies less, or NULL. The derivative of a slice is a pad, so where an
  * array was taken apart, its adjoint is a sum of pads; those that touch become one join here. */
 #include "simplify.h"
@@ -164,9 +164,39 @@ static Node *rule_concat(Simplifier *s, Node *n)
     return changed || parts.n == 1 ? n_concat(s->g, (int)n->attr.k, parts.n, parts.at) : NULL;
 }
 
+/* ---- windows ---- */
+
+/* Windows that neither overlap nor leave gaps, x[f*i + p] for p < f or x[i] alone, are a block of
+ * the wide side in another shape. Gives that block's shape. */
+static bool is_tiling(const Attr *a, const Shape *wide, const Shape *open, Shape *block)
+{
+    *block = *wide;
+    SizeRef first = open->size[a->k];
+    if (a->axes == 1 && a->perm[0] == 1) {
+        block->size[a->k] = first;
+        return true;
+    }
+    if (a->axes != 2 || a->perm[1] != 1 || !size_is(open->size[a->k + 1], a->perm[0])) return false;
+    block->size[a->k] = size_mul(first, open->size[a->k + 1]);
+    return true;
+}
+
+static Node *rule_window(Simplifier *s, Node *n)
+{
+    const Shape *in = &n->in[0]->type.shape, *out = &n->type.shape;
+    bool opens = n->op == OP_WINDOW;
+    SizeRef lo[MAX_RANK];
+    Shape block;
+    if (!is_tiling(&n->attr, opens ? in : out, opens ? out : in, &block)) return NULL;
+    for (int i = 0; i < MAX_RANK; i++) lo[i] = i == n->attr.k ? n->attr.lo[0] : size_const(0);
+    if (opens) return n_reshape(s->g, n_slice(s->g, n->in[0], lo, &block), out);
+    return n_pad(s->g, n_reshape(s->g, n->in[0], &block), lo, out);
+}
+
 Node *rule_block(Simplifier *s, Node *n)
 {
     switch (n->op) {
+    case OP_WINDOW: case OP_UNWINDOW: return rule_window(s, n);
     case OP_SLICE: return rule_slice(s, n);
     case OP_PAD: return rule_pad(s, n);
     case OP_CONCAT: return rule_concat(s, n);

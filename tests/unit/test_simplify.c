@@ -229,6 +229,25 @@ START_TEST(parts)
 }
 END_TEST
 
+/* Windows side by side are a reshape, as in pooling; others stay. */
+START_TEST(windows)
+{
+    start(SHAPE(6));
+    Type pairs = real_of(SHAPE(3, 2));
+    Attr side_by_side = {.axes = 2, .perm = {2, 1}, .lo = {size_const(0)}};
+    Attr overlapping = side_by_side;
+    overlapping.perm[0] = 1;
+    Node *w = graph_node(s.g, OP_WINDOW, &side_by_side, pairs, 1, &x);
+    expect(w, "reshape(x0)");
+    expect(graph_node(s.g, OP_UNWINDOW, &side_by_side, x->type, 1, &w), "x0");
+    w = graph_node(s.g, OP_WINDOW, &overlapping, pairs, 1, &x);
+    ck_assert_int_eq(simplified(&s, w)->op, OP_WINDOW);
+    Node *ones = n_full(s.g, pairs, 1);
+    w = graph_node(s.g, OP_UNWINDOW, &overlapping, x->type, 1, &ones);
+    ck_assert_int_eq(simplified(&s, w)->op, OP_UNWINDOW);
+}
+END_TEST
+
 /* ---- whole forms ---- */
 
 /* cross entropy of logits z against weights t, per row, as the library writes it */
@@ -640,6 +659,7 @@ Suite *suite_simplify(void)
     tcase_add_test(t, choices);
     tcase_add_test(t, movement);
     tcase_add_test(t, parts);
+    tcase_add_test(t, windows);
     tcase_add_test(t, softmax_cross_entropy);
     tcase_add_test(t, softmax_cross_entropy_by_dim);
     tcase_add_test(t, contractions);
