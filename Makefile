@@ -4,15 +4,16 @@
 # make SAN=1      everything under the address and undefined-behaviour sanitizers, in build/san
 
 CC       ?= cc
-CFLAGS   ?= -O2 -g
 BISON    ?= bison
 RE2C     ?= re2c
 PREFIX   ?= /usr/local
 ifdef SAN
 B        ?= build/san
+CFLAGS   ?= -O1 -g
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -DNNC_SANITIZED
 endif
 B        ?= build
+CFLAGS   ?= -O2 -g
 VERSION  := 0.1.0
 
 STD      := -std=c11
@@ -84,6 +85,7 @@ format:
 	clang-format -i compiler/*.c compiler/*.h runtime/*.c runtime/*.h tests/unit/*.c tests/unit/*.h
 
 -include $(wildcard $(B)/*.d $(B)/compiler/*.d $(B)/runtime/*.d $(B)/unit/*.d)
+include examples/examples.mk
 include tests/tests.mk
 
 .PHONY: all install clean format

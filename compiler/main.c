@@ -186,6 +186,9 @@ static int dispatch(int argc, char **argv)
 
 /* ---- faults of the compiler ---------------------------------------------------------------- */
 
+#ifdef NNC_SANITIZED
+static void catch_faults(void) {}                      /* the sanitizer's report says more */
+#else
 /* Only what a signal handler may call. */
 static void internal_error(int signal_number)
 {
@@ -197,11 +200,9 @@ static void internal_error(int signal_number)
     _exit(n < 0 ? EXIT_IO : EXIT_INTERNAL);
 }
 
-/* The handler has a stack of its own, as the fault may be an overflow of the usual one. Under a
- * sanitizer the sanitizer's report says more. */
+/* The handler has a stack of its own, as the fault may be an overflow of the usual one. */
 static void catch_faults(void)
 {
-#ifndef NNC_SANITIZED
     static char stack[1 << 16];
     stack_t s = {.ss_sp = stack, .ss_size = sizeof stack};
     struct sigaction a = {.sa_handler = internal_error, .sa_flags = SA_ONSTACK};
@@ -210,8 +211,8 @@ static void catch_faults(void)
     sigaction(SIGSEGV, &a, NULL);
     sigaction(SIGBUS, &a, NULL);
     sigaction(SIGFPE, &a, NULL);
-#endif
 }
+#endif
 
 int main(int argc, char **argv)
 {
