@@ -182,12 +182,24 @@ static bool missing_semicolon(const Mistake *m)
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
+/* A word that is used as a name is told once. */
+static bool is_reserved_told(const Mistake *m, const char *word)
+{
+    for (int i = 0; i < m->p->tokens.n; i++) {
+        const Token *t = token_at(m, i);
+        if (t->kind == NAME && t->is_repair && t->text == word) return true;
+    }
+    return false;
+}
+
 static void report_reserved(const Mistake *m, int at)
 {
     const char *word = token_at(m, at)->text;
-    Diag *d = syntax_report(m->p, "E0111", token_at(m, at)->span,
-                            format("`%s` is a reserved word and cannot be a name", word));
-    diag_hint(d, "choose another name, such as `%s_`", word);
+    if (!is_reserved_told(m, word)) {
+        Diag *d = syntax_report(m->p, "E0111", token_at(m, at)->span,
+                                format("`%s` is a reserved word and cannot be a name", word));
+        diag_hint(d, "choose another name, such as `%s_`", word);
+    }
     repair_replace(m->p, at, NAME);
 }
 

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { MAX_SYNTAX_ERRORS = 20 };
+enum { MAX_SYNTAX_ERRORS = 21 };            /* one more than are shown: "too many errors" */
 
 /* ---- the stack of the parser ---------------------------------------------------------------- */
 

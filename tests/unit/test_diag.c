@@ -32,10 +32,12 @@ static void start(const char *name, int empty_lines, const char *text)
 START_TEST(sample_inner_sizes)
 {
     start("mlp.nn", 11, "  y = hidden @ V;\n");
-    Diag *d = error_at("E0301", place(12, "@", 0), "cannot multiply: the inner sizes of `@` differ");
+    Diag *d =
+        error_at("E0301", place(12, "@", 0), "cannot multiply: the inner sizes of `@` differ");
     diag_label(d, place(12, "hidden", 0), "real[N, %d]", 32);
     diag_label(d, place(12, "V", 0), "real[64, 10]");
-    diag_note(d, "`@` needs [.., m] @ [m, n]; here m is 32 on the left (H = 32) and 64 on the right");
+    diag_note(d,
+              "`@` needs [.., m] @ [m, n]; here m is 32 on the left (H = 32) and 64 on the right");
     diag_hint(d, "`V` is declared at mlp.nn:5 as real[64, 10]; should it be real[H, 10]?");
     ck_assert_str_eq(
         printed_reports(),
@@ -58,7 +60,8 @@ START_TEST(sample_broadcast)
     diag_label(d, place(14, "x @ W", 0), "real[N, 10]");
     diag_label(d, place(14, "b", 0), "real[N]");
     diag_note(d, "sizes are matched from the right: 10 against N");
-    diag_hint(d, "for one value per row write `b[:, new]`; for one per column declare `b: real[10]`");
+    diag_hint(d,
+              "for one value per row write `b[:, new]`; for one per column declare `b: real[10]`");
     ck_assert_str_eq(
         printed_reports(),
         "mlp.nn:14:13: error: cannot add real[N, 10] and real[N] [E0302]\n"
@@ -78,13 +81,12 @@ START_TEST(sample_unknown_name)
     Diag *d = error_at("E0201", place(8, "hiden", 0), "no value named `%s`", "hiden");
     diag_label(d, place(6, "hidden", 0), "a similar name is defined here");
     diag_hint(d, "did you mean `hidden`?");
-    ck_assert_str_eq(printed_reports(),
-                     "mlp.nn:8:7: error: no value named `hiden` [E0201]\n"
-                     "    8 |   y = hiden @ V;\n"
-                     "      |       ^^^^^\n"
-                     "    6 |   hidden = tanh(x @ W + b);\n"
-                     "      |   ------ a similar name is defined here\n"
-                     "   = hint: did you mean `hidden`?\n");
+    ck_assert_str_eq(printed_reports(), "mlp.nn:8:7: error: no value named `hiden` [E0201]\n"
+                                        "    8 |   y = hiden @ V;\n"
+                                        "      |       ^^^^^\n"
+                                        "    6 |   hidden = tanh(x @ W + b);\n"
+                                        "      |   ------ a similar name is defined here\n"
+                                        "   = hint: did you mean `hidden`?\n");
 }
 END_TEST
 
@@ -104,7 +106,8 @@ START_TEST(sample_zero_gradient)
         "   12 |   update w = w - lr * grad(L, w);\n"
         "      |                       ^^^^^^^^^^ learning would never change `w`\n"
         "    9 |   yhat = step(w @ x + b);\n"
-        "      |          ---- every path from `w` to `L` goes through `step`, whose gradient is 0\n"
+        "      |          ---- every path from `w` to `L` goes through `step`, whose gradient is "
+        "0\n"
         "   = hint: use a smooth unit (`sigmoid`), the perceptron rule `update w = w + lr * (y - "
         "yhat) * x;`,\n"
         "           or a surrogate: `surrogate (dy) = abs(z) <= 1 ? dy : 0;`\n");
@@ -228,9 +231,10 @@ START_TEST(reports_are_sorted_and_told_once)
     error_at("E0100", place(3, "c", 0), "again");
     warning_at("W0101", place(2, "b", 0), "second");
     ck_assert_int_eq(diag_errors(), 2);
-    ck_assert_str_eq(printed_reports(), "a.nn:1:1: error: first [E0100]\n    1 | a\n      | ^\n\n"
-                                        "a.nn:2:1: warning: second [W0101]\n    2 | b\n      | ^\n\n"
-                                        "a.nn:3:1: error: third [E0100]\n    3 | c\n      | ^\n");
+    ck_assert_str_eq(printed_reports(),
+                     "a.nn:1:1: error: first [E0100]\n    1 | a\n      | ^\n\n"
+                     "a.nn:2:1: warning: second [W0101]\n    2 | b\n      | ^\n\n"
+                     "a.nn:3:1: error: third [E0100]\n    3 | c\n      | ^\n");
     ck_assert_str_eq(printed_reports(), "");
     ck_assert_int_eq(diag_errors(), 2);
 }

@@ -158,12 +158,24 @@ END_TEST
 
 START_TEST(places_of_expressions)
 {
-    struct { const char *text, *whole, *at; } cases[] = {
-        {"a + b", "a + b", "+"},       {"(a + b)", "(a + b)", "+"},  {"x.fc", "x.fc", "fc"},
-        {"f(a, b)", "f(a, b)", "f"},   {"x.f(a)", "x.f(a)", "f"},    {"e[1:2]", "e[1:2]", "e"},
-        {"x'", "x'", "'"},             {"-x", "-x", "-"},            {"a ? b : c", "a ? b : c", "?"},
-        {"[1, 2]", "[1, 2]", "[1, 2]"}, {"next h", "next h", "h"},   {"grad(L, x)", "grad(L, x)", "grad"},
-        {"(a + b) * c", "(a + b) * c", "*"}, {"a^-b", "a^-b", "^"},  {"real(x)", "real(x)", "real"},
+    struct {
+        const char *text, *whole, *at;
+    } cases[] = {
+        {"a + b", "a + b", "+"},
+        {"(a + b)", "(a + b)", "+"},
+        {"x.fc", "x.fc", "fc"},
+        {"f(a, b)", "f(a, b)", "f"},
+        {"x.f(a)", "x.f(a)", "f"},
+        {"e[1:2]", "e[1:2]", "e"},
+        {"x'", "x'", "'"},
+        {"-x", "-x", "-"},
+        {"a ? b : c", "a ? b : c", "?"},
+        {"[1, 2]", "[1, 2]", "[1, 2]"},
+        {"next h", "next h", "h"},
+        {"grad(L, x)", "grad(L, x)", "grad"},
+        {"(a + b) * c", "(a + b) * c", "*"},
+        {"a^-b", "a^-b", "^"},
+        {"real(x)", "real(x)", "real"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Expr *e = parse_formula(cases[i].text);
@@ -221,7 +233,8 @@ static Expr *random_leaf(void)
 {
     static const char *const names[] = {"a", "b", "x1", "Θ", "inf"};
     static const double numbers[] = {0, 1, 7, 1e15, 0.1, 1e-300, 123456.789, 1e22};
-    static const ExprKind kinds[] = {EX_NAME, EX_NAME, EX_NUMBER, EX_NUMBER, EX_TRAINING, EX_NEXT, EX_STRING};
+    static const ExprKind kinds[] = {EX_NAME,     EX_NAME, EX_NUMBER, EX_NUMBER,
+                                     EX_TRAINING, EX_NEXT, EX_STRING};
     Expr *e = NEW(Expr);
     e->kind = kinds[choose(7)];
     e->name = names[choose(5)];
@@ -233,27 +246,30 @@ static Expr *random_leaf(void)
 
 static Expr *random_expr(int depth)
 {
-    static const ExprKind kinds[] = {EX_BINARY, EX_BINARY, EX_BINARY, EX_UNARY, EX_SELECT, EX_CALL,
-                                     EX_INDEX,  EX_FIELD,  EX_TRANSPOSE, EX_TUPLE, EX_ARRAY,
-                                     EX_GRAD,   EX_CONVERT};
+    static const ExprKind kinds[] = {EX_BINARY, EX_BINARY, EX_BINARY, EX_UNARY,     EX_SELECT,
+                                     EX_CALL,   EX_INDEX,  EX_FIELD,  EX_TRANSPOSE, EX_TUPLE,
+                                     EX_ARRAY,  EX_GRAD,   EX_CONVERT};
     if (depth <= 0) return random_leaf();
     Expr *e = NEW(Expr);
     e->kind = kinds[choose(13)];
     e->name = "field";
     e->elem = (Elem)choose(8);
     e->op = e->kind == EX_UNARY ? (choose(2) ? O_NEG : O_NOT) : (Operator)choose(O_NEG);
-    bool has_list = e->kind == EX_TUPLE || e->kind == EX_ARRAY || e->kind == EX_GRAD || e->kind == EX_CONVERT;
+    bool has_list =
+        e->kind == EX_TUPLE || e->kind == EX_ARRAY || e->kind == EX_GRAD || e->kind == EX_CONVERT;
     if (!has_list) e->a = random_expr(depth - 1);
     if (e->kind == EX_BINARY || e->kind == EX_SELECT) e->b = random_expr(depth - 1);
     if (e->kind == EX_SELECT) e->c = random_expr(depth - 1);
     if (has_list) e->list = random_list(depth, e->kind == EX_TUPLE ? 2 : 1);
-    if (e->kind == EX_CALL || e->kind == EX_INDEX) e->list = random_items(depth, e->kind == EX_INDEX);
+    if (e->kind == EX_CALL || e->kind == EX_INDEX)
+        e->list = random_items(depth, e->kind == EX_INDEX);
     return e;
 }
 
 static bool uses_name(ExprKind k)
 {
-    return k == EX_NAME || k == EX_STRING || k == EX_NEXT || k == EX_FIELD || k == EX_IN || k == EX_NAMED;
+    return k == EX_NAME || k == EX_STRING || k == EX_NEXT || k == EX_FIELD || k == EX_IN ||
+           k == EX_NAMED;
 }
 
 static bool is_same(const Expr *a, const Expr *b)
