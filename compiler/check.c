@@ -10,6 +10,7 @@ typedef struct Names {
     struct Names *parent;
     const Module *m;
     bool dims;                /* entries and the file level see dims */
+    bool is_body;             /* the parent holds the arguments */
 } Names;
 
 static bool knows(const Names *n, const char *name)
@@ -170,14 +171,23 @@ static void check_indexed(Names *n, const Stmt *s)
     define(n, s);
 }
 
+static Span own_place(const Names *n, const char *name)
+{
+    for (int k = 0; k < n->own.n; k++)
+        if (n->own.at[k].s == name) return n->own.at[k].span;
+    return (Span){0};
+}
+
+/* A body shares its scope with the arguments of its function. */
 static void twice(const Names *n, const Stmt *s)
 {
     for (int i = 0; i < s->names.n; i++) {
-        bool known = false;
-        for (int k = 0; k < n->own.n; k++) known |= n->own.at[k].s == s->names.at[i].s;
-        if (!known) continue;
+        Span first = own_place(n, s->names.at[i].s);
+        if (!first.src && n->is_body) first = own_place(n->parent, s->names.at[i].s);
+        if (!first.src) continue;
         Diag *d = error_at("E0202", s->names.at[i].span, "`%s` is defined twice", s->names.at[i].s);
         diag_here(d, "%s", "");
+        diag_label(d, first, "the first definition");
         diag_hint(d, "every line is an equation: a name gets its value once; choose another name");
     }
 }
@@ -224,7 +234,7 @@ static void check_function(const Module *m, const Decl *d)
     check_formals(&outer, &d->statics, false);
     check_formals(&outer, &d->formals, d->kind != DECL_ENTRY);
     check_type(&outer, d->type);
-    Names n = {.parent = &outer, .m = m, .dims = outer.dims};
+    Names n = {.parent = &outer, .m = m, .dims = outer.dims, .is_body = true};
     check_body(&n, &d->body);
     Names g = {.parent = &n, .m = m, .dims = outer.dims};
     for (int i = 0; i < d->gradient_names.n; i++) add(&g, d->gradient_names.at[i].s, d->gradient_names.at[i].span);

@@ -62,6 +62,21 @@ static void unknown_define(const char *name)
     if (near) diag_hint(d, "did you mean `%s`?", near);
 }
 
+/* A number, or arithmetic with numbers. */
+static Value defined_value(const Define *def)
+{
+    char *end;
+    double v = strtod(def->value, &end);
+    if (end != def->value && !*end && v == v) return value_number(v, (Span){0});
+    bool arithmetic = *def->value && !def->value[strspn(def->value, "0123456789.e+-*/%^() ")];
+    const Expr *x = arithmetic ? parse_formula(def->value) : NULL;
+    Value made = x ? lower_expr(env_new(NULL, low->root, NULL, low->file), x) : value_poison();
+    if (made.kind == V_NUMBER) return made;
+    Diag *d = error_at("E0601", (Span){0}, "-D %s=%s: this is not a number", def->name, def->value);
+    diag_hint(d, "write a number, as in `-D %s=64`", def->name);
+    return value_poison();
+}
+
 static void apply_defines(void)
 {
     for (int i = 0; i < options.defines.n; i++) {
@@ -71,10 +86,7 @@ static void apply_defines(void)
             unknown_define(def->name);
             continue;
         }
-        const Expr *x = parse_formula(def->value);
-        Value v = x ? lower_expr(env_new(NULL, low->root, NULL, low->file), x) : value_poison();
-        if (v.kind != V_NUMBER && v.kind != V_TABLE) error_at("E0601", (Span){0}, "-D %s=%s: this is not a number", def->name, def->value);
-        GlobalValue g = {s->decl, v, 2};
+        GlobalValue g = {s->decl, defined_value(def), 2};
         vec_push(&low->globals, g);
     }
 }
@@ -240,6 +252,20 @@ static void begin_graph(Entry *e)
     reset_applications(low->file);
 }
 
+/* Names the first tensor of a graph that no memory holds. */
+static void check_memory(const Graph *g)
+{
+    for (int i = 0; i < g->nodes.n && !diag_errors(); i++) check_bytes(g->nodes.at[i]->type, g->nodes.at[i]->span);
+}
+
+static void check_slots(void)
+{
+    double total = 0;
+    for (int i = 0; i < low->p->params.n; i++) total += (double)largest_bytes(low->p->params.at[i]->type);
+    for (int i = 0; i < low->p->states.n; i++) total += (double)largest_bytes(low->p->states.at[i]->type);
+    if (total > MAX_BYTES) error_at("E0605", (Span){0}, "the parameters and states together have %.0f bytes, at most %d are possible", total, MAX_BYTES);
+}
+
 static void lower_entry(Entry *e)
 {
     const Decl *d = e->decl;
@@ -340,8 +366,11 @@ Program *lower_module(Module *m, const char *program_name)
         low->final_round = known == low->p->params.n + low->p->states.n;
         known = low->p->params.n + low->p->states.n;
         for (int i = 0; i < low->p->entries.n; i++) lower_entry(low->p->entries.at[i]);
+        for (int i = 0; i < low->p->entries.n; i++) check_memory(low->p->entries.at[i]->g);
         if (low->final_round) break;
     }
+    if (!diag_errors()) check_memory(low->p->init->g);
+    if (!diag_errors()) check_slots();
     if (diag_errors()) return NULL;
     warn_unused();
     begin_graph(NULL);

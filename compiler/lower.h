@@ -171,6 +171,9 @@ SizeRef lower_size(Env *e, const Expr *x);                       /* NULL: report
 /* Binds signature variables and `..` from the arguments, then checks every size. */
 bool bind_signature(Env *e, const FormalList *formals, Value *args, const char *what, Span call);
 bool check_result(Env *e, const TypeExpr *t, Value *v, Span at);
+enum { MAX_BYTES = INT32_MAX };
+long largest_bytes(Type t);                               /* the most it can take; LONG_MAX: more than can be counted */
+bool check_bytes(Type t, Span at);                     /* reports E0605 */
 
 /* ---- lower_expr.c ---- */
 Value lower_expr(Env *e, const Expr *x);

@@ -35,6 +35,14 @@ static Value bad_value(const Value *v, const char *code, const char *text)
     return value_poison();
 }
 
+static Value must_be_real(const Value *v, const char *code, const char *function)
+{
+    Diag *d = error_at(code, v->span, "`%s` needs %snumbers, this is %s", function, strcmp(function, "mean") ? "" : "real ", value_text(v));
+    diag_here(d, "%s", "");
+    diag_hint(d, "convert it: `real(%s)`", span_text(v->span));
+    return value_poison();
+}
+
 /* ---- elementwise ---- */
 
 /* log(softmax(z)) loses the digits that log_softmax(z) keeps. */
@@ -159,7 +167,7 @@ static Value fold_elements(const Builtin *b, Op op, Node *n, const Value *v, Spa
     bool wants_bool = op == OP_ANY || op == OP_ALL;
     if (wants_bool == (n->type.elem == ELEM_BOOL)) return value_node(n, whole);
     if (wants_bool) return bad_value(v, "E0321", format("`%s` needs conditions (bool)", b->name));
-    return bad_value(v, "E0321", format("`%s` needs numbers; convert with `real(..)`", b->name));
+    return must_be_real(v, "E0321", b->name);
 }
 
 static Value fold(const Builtin *b, Op op, const Value *x, const Value *axis, bool mean, Span whole)
@@ -167,7 +175,7 @@ static Value fold(const Builtin *b, Op op, const Value *x, const Value *axis, bo
     Node *n = value_to_node(x, op == OP_ANY || op == OP_ALL ? ELEM_BOOL : ELEM_REAL);
     unsigned axes;
     if (!n || fold_elements(b, op, n, x, whole).kind == V_POISON || !axes_of(axis, n->type.shape.rank, &axes)) return value_poison();
-    if (mean && !elem_is_real(n->type.elem)) return bad_value(x, "E0320", "`mean` needs real numbers; convert with `real(..)`");
+    if (mean && !elem_is_real(n->type.elem)) return must_be_real(x, "E0320", "mean");
     low->g->span = whole;
     Graph *g = low->g;
     Value v = value_node(n_reduce(g, op, n, axes), whole);

@@ -128,15 +128,15 @@ Value call_body(const Value *f, Env *outer, const Value *values, Span whole)
     const char *eq = low->eq_name;
     Span user = low->user_call;
     low->eq_name = NULL;
-    if (whole.src && !whole.src->is_std) low->user_call = whole;
+    if (whole.src && !whole.src->is_std) low->user_call = d->kind == DECL_ENTRY ? (Span){0} : whole;
     vec_push(&low->active, d);
     Env *body = env_new(outer, f->module, d, outer->inst);
     collect_targets(body, &d->body);
     Value v = lower_body(body, &d->body, whole);
     low->active.n--;
     low->eq_name = eq;
+    if (v.kind != V_POISON && d->type && !check_result(body, d->type, &v, whole)) v = value_poison();
     low->user_call = user;
-    if (v.kind != V_POISON && d->type && !check_result(body, d->type, &v, whole)) return value_poison();
     if (v.kind != V_POISON && d->has_gradient) v = stated_call(f, values, v, whole);
     return v;
 }
@@ -204,7 +204,7 @@ Value call_value(Env *e, Value f, ArgumentList *args, const Expr *site, Span who
     if (is_layer(&f)) f = inline_instance(e, f, site, whole);
     if (f.kind == V_POISON) return f;
     if (f.kind != V_FUNCTION && f.kind != V_INSTANCE) {
-        Diag *d = error_at("E0204", f.span.src ? f.span : whole, "%s cannot be called", value_text(&f));
+        Diag *d = error_at("E0204", f.span.src ? f.span : whole, "`%s` cannot be called: it is %s", span_text(f.span), value_text(&f));
         diag_here(d, "%s", "");
         return value_poison();
     }

@@ -11,7 +11,9 @@ bool static_context(void) { return low->in_init || !low->entry; }
 
 void diag_context(Diag *d, Span at)
 {
-    if (at.src && at.src->is_std && low->user_call.src) diag_label(d, low->user_call, "in this call");
+    Span call = low->user_call;
+    bool inside = call.src == at.src && call.begin <= at.begin && at.end <= call.end;
+    if (call.src && at.src && !inside) diag_label(d, call, "in this call");
 }
 
 /* ---- bringing two operands together ---- */

@@ -85,14 +85,15 @@ static const char *cut_name(const Node *cut)
     return op_info[cut->op].name;
 }
 
-static void zero_everywhere(const Expr *x, const char *loss, const char *wrt, const Node *cut)
+static void zero_everywhere(const Expr *x, const char *loss, const char *wrt, bool is_param, const Node *cut)
 {
     Diag *d = error_at("E0402", x->span, "the gradient of `%s` with respect to `%s` is zero everywhere", loss, wrt);
     diag_here(d, "learning would never change `%s`", wrt);
     if (!cut) return;
     diag_label(d, cut->span, "every path from `%s` to `%s` goes through `%s`, whose gradient is 0", wrt, loss, cut_name(cut));
     const char *out = cut->name ? cut->name : "yhat";
-    diag_hint(d, "use a smooth unit (`sigmoid`), the perceptron rule `update %s = %s + lr * (y - %s) * x;`,\nor a surrogate: `surrogate (dy) = abs(z) <= 1 ? dy : 0;`", wrt, wrt, out);
+    if (!is_param) diag_hint(d, "use a smooth function such as `sigmoid`, or a surrogate: `surrogate (dy) = abs(z) <= 1 ? dy : 0;`");
+    else diag_hint(d, "use a smooth unit (`sigmoid`), the perceptron rule `update %s = %s + lr * (y - %s) * x;`,\nor a surrogate: `surrogate (dy) = abs(z) <= 1 ? dy : 0;`", wrt, wrt, out);
 }
 
 static void independent(const Expr *x, const char *loss, const char *wrt, const Node *cut)
@@ -110,9 +111,9 @@ static void no_derivative(const Expr *x, const char *loss, const char *wrt, cons
     diag_hint(d, "use the values, as in `softmax` or `max`, instead of where they are");
 }
 
-static void report_status(const Expr *x, const GradResult *r, const char *loss, const char *wrt)
+static void report_status(const Expr *x, const GradResult *r, const char *loss, const char *wrt, bool is_param)
 {
-    if (r->status == GRAD_ZERO) zero_everywhere(x, loss, wrt, r->cut);
+    if (r->status == GRAD_ZERO) zero_everywhere(x, loss, wrt, is_param, r->cut);
     if (r->status == GRAD_INDEPENDENT) independent(x, loss, wrt, r->cut);
     if (r->status == GRAD_NODIFF) no_derivative(x, loss, wrt, r->cut);
 }
@@ -169,7 +170,7 @@ static bool set_reached(const Expr *x, const Value *set, const GradResult *r, co
             diag_hint(d, "name the part that learns: `params(net)`");
             continue;
         }
-        report_status(x, &r[i], loss, set->set.at[i].slot->path);
+        report_status(x, &r[i], loss, set->set.at[i].slot->path, true);
         return false;
     }
     return true;
@@ -186,7 +187,7 @@ static bool all_reached(const Expr *x, const Value *wrt, const GradResult *r, co
         }
         return ok;
     }
-    report_status(x, r, loss, node_text(wrt->node));
+    report_status(x, r, loss, node_text(wrt->node), slot_of_node(wrt->node) != NULL);
     return r->status == GRAD_OK;
 }
 
@@ -249,9 +250,9 @@ static bool wrong_shape(const Decl *d, const Formal *f, const Value *v, const No
 
 static bool wrong_count(const Decl *d, int need, int have)
 {
-    Diag *r = error_at("E0405", d->gradient.at[0]->span, "`%s` has %d differentiable inputs, %d gradients are stated", d->name.s, need, have);
+    Diag *r = error_at("E0405", d->gradient.at[0]->span, "`%s` has %d differentiable input%s, %d gradient%s stated", d->name.s, need, need == 1 ? "" : "s", have, have == 1 ? " is" : "s are");
     diag_here(r, "%s", "");
-    diag_hint(r, "give one result for each input, in their order: `grad (dy) = dx1, dx2;` or a tuple");
+    diag_hint(r, "give one result for each input, in their order: `grad (dy) = (dx1, dx2);`");
     return false;
 }
 

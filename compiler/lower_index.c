@@ -3,6 +3,7 @@
  * every bound is proved at compile time. */
 #include "lower.h"
 
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -25,11 +26,33 @@ static bool too_many(const Expr *x, const Value *v)
 /* Behind the end counts from the end: -1 is the last. */
 static SizeRef from_end(SizeRef i, SizeRef size) { return size_upper(i) < 0 ? size_add(i, size) : i; }
 
-static bool out_of_range(const Expr *x, SizeRef lo, SizeRef hi, SizeRef size, bool is_slice)
+/* N is anything from 1 to 64: what is proved must hold for all of it. */
+static void note_interval(Diag *d, SizeRef s)
 {
-    Diag *d = error_at(is_slice ? "E0310" : "E0311", x->span, is_slice ? "the slice %s:%s is not inside 0:%s" : "the index %s is not inside 0..%s",
-                       size_text(lo), is_slice ? size_text(hi) : size_text(size_sub(size, size_const(1))), size_text(size));
+    if (size_is_const(s, NULL)) return;
+    long hi = size_upper(s);
+    if (hi == LONG_MAX) diag_note(d, "`%s` is at least %ld", size_text(s), size_lower(s));
+    else diag_note(d, "`%s` is in %ld..%ld", size_text(s), size_lower(s), hi);
+}
+
+static bool outside(const Expr *x, SizeRef index, SizeRef size)
+{
+    const char *last = size_text(size_sub(size, size_const(1)));
+    Diag *d = size_upper(index) < 0
+                  ? error_at("E0311", x->span, "the index %s is not inside -%s..-1", size_text(index), size_text(size))
+                  : error_at("E0311", x->span, "the index %s is not inside 0..%s", size_text(index), last);
     diag_here(d, "%s", "");
+    note_interval(d, size);
+    diag_context(d, x->span);
+    return false;
+}
+
+static bool slice_outside(const Expr *x, SizeRef lo, SizeRef hi, SizeRef size)
+{
+    Diag *d = error_at("E0310", x->span, "the slice %s:%s is not inside 0:%s", size_text(lo), size_text(hi), size_text(size));
+    diag_here(d, "%s", "");
+    note_interval(d, size);
+    diag_context(d, x->span);
     return false;
 }
 
@@ -37,7 +60,7 @@ static bool cut_index(const Expr *x, SizeRef index, const Value *v, const Shape 
 {
     if (c->axis >= s->rank) return too_many(x, v);
     SizeRef size = s->size[c->axis], i = from_end(index, size);
-    if (size_lower(i) < 0 || size_lower(size_sub(size, i)) < 1) return out_of_range(x, i, i, size, false);
+    if (size_lower(i) < 0 || size_lower(size_sub(size, i)) < 1) return outside(x, index, size);
     c->lo[c->axis] = i;
     c->block.size[c->axis++] = size_const(1);
     return true;
@@ -51,7 +74,7 @@ static bool cut_range(Env *e, const Expr *x, const Value *v, const Shape *s, Cut
     lo = from_end(lo, size);
     hi = from_end(hi, size);
     SizeRef n = size_sub(hi, lo);
-    if (size_lower(lo) < 0 || size_lower(n) < 0 || size_lower(size_sub(size, hi)) < 0) return out_of_range(x, lo, hi, size, true);
+    if (size_lower(lo) < 0 || size_lower(n) < 0 || size_lower(size_sub(size, hi)) < 0) return slice_outside(x, lo, hi, size);
     c->lo[c->axis] = lo;
     c->block.size[c->axis++] = n;
     c->result.size[c->result.rank++] = n;

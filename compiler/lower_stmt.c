@@ -29,6 +29,7 @@ static bool depends_on_dim(const Stmt *s, Type t)
     Diag *d = error_at("E0306", s->type->span, "memory has a constant size, `%s` would be %s", s->names.at[0].s, type_text(t));
     diag_here(d, "%s", "");
     diag_hint(d, "only sizes that are known at compile time can stand here, no `dim`");
+    diag_context(d, s->type->span);
     return false;
 }
 
@@ -65,7 +66,8 @@ static void warn_private(const Inst *inst, Span at)
     if (!inst->in_entry || inst->layer.kind != V_FUNCTION) return;
     Diag *d = warning_at("W0104", inst->first_use.src ? inst->first_use : at, "the weights of `%s` belong to one entry, no other entry can use them", inst->path);
     diag_here(d, "%s", "");
-    diag_hint(d, "make the instance at file level: `net = %s..;`", inst->layer.decl->name.s);
+    const char *layer = span_text(inst->layer.span);
+    diag_hint(d, "make the instance at file level: `net = %s;`", *layer ? layer : inst->layer.decl->name.s);
 }
 
 /* While the first value is lowered, fan_in() and fan_out() speak of this tensor. */
@@ -82,6 +84,7 @@ Slot *declare_slot(Env *e, const Stmt *s)
     Slot *slot = find_slot(e->inst, s->names.at[0].s);
     if (slot) return shape_equal(&slot->type.shape, &t.shape) || disagrees(slot, t, e->inst, s->type->span) ? slot : NULL;
     if (!shape_is_constant(&t.shape)) return depends_on_dim(s, t), NULL;
+    if (!check_bytes(t, s->type->span)) return NULL;
     if (s->kind == ST_PARAM && !elem_is_real(t.elem)) {
         Diag *d = error_at("E0320", s->type->span, "a `param` is trained, so it is real, not %s", elem_text(t.elem));
         diag_here(d, "%s", "");

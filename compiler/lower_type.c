@@ -4,6 +4,8 @@
  * leading sizes that are left. Everything else is checked, never solved. */
 #include "lower.h"
 
+#include <limits.h>
+
 SizeRef lower_size(Env *e, const Expr *x)
 {
     Value v = lower_expr(e, x);
@@ -14,10 +16,24 @@ SizeRef lower_size(Env *e, const Expr *x)
     return NULL;
 }
 
-static void negative_size(SizeRef s, Span at)
+static void name_sizes(Env *e, const Expr *x, Text *out)
 {
-    Diag *d = error_at("E0307", at, "this size would be negative: %s", size_text(s));
+    if (!x) return;
+    Local *l = x->kind == EX_NAME ? env_find(e, x->name) : NULL;
+    if (l && l->value.kind == V_NUMBER && l->value.size)
+        text_add(out, "%s%s = %s", out->n ? ", " : "", x->name, size_text(l->value.size));
+    name_sizes(e, x->a, out);
+    name_sizes(e, x->b, out);
+}
+
+static void negative_size(Env *e, const Expr *x, SizeRef s)
+{
+    Diag *d = error_at("E0307", x->span, "this size would be negative: %s", size_text(s));
+    Text sizes = {0};
     diag_here(d, "%s", "");
+    name_sizes(e, x, &sizes);
+    if (sizes.n) diag_note(d, "here %s", sizes.s);
+    diag_context(d, x->span);
 }
 
 static bool add_axis(Shape *s, SizeRef size, Span at)
@@ -61,11 +77,43 @@ bool lower_type(Env *e, const TypeExpr *t, Type *out)
         SizeRef s = lower_size(e, x);
         if (!s || !add_axis(&out->shape, s, x->span)) return false;
         if (size_upper(s) < 0 || (size_is_const(s, NULL) && size_lower(s) < 0)) {
-            negative_size(s, x->span);
+            negative_size(e, x, s);
             return false;
         }
     }
     return true;
+}
+
+/* ---- memory ---- */
+
+static int elem_bytes(Elem e)
+{
+    switch (e) {
+    case ELEM_REAL: return options.f64 ? 8 : 4;
+    case ELEM_F64: return 8;
+    case ELEM_F32:
+    case ELEM_I32: return 4;
+    case ELEM_F16: return 2;
+    default: return 1;
+    }
+}
+
+long largest_bytes(Type t)
+{
+    long n = size_upper(shape_count(&t.shape)), each = elem_bytes(t.elem);
+    return n > LONG_MAX / each ? LONG_MAX : n * each;
+}
+
+/* Offsets and loop counters of the generated code are 32 bits wide. */
+bool check_bytes(Type t, Span at)
+{
+    long n = largest_bytes(t);
+    if (n <= MAX_BYTES) return true;
+    Diag *d = error_at("E0605", at, "%s is too large", type_text(t));
+    diag_here(d, n == LONG_MAX ? "more bytes than can be counted" : "%ld bytes", n);
+    diag_note(d, "a tensor has at most %d bytes", MAX_BYTES);
+    diag_context(d, at);
+    return false;
 }
 
 /* ---- signatures ---- */

@@ -153,9 +153,11 @@ static Module *load(const Source *src, const char *key, Span at, bool with_prelu
     Loaded l = {key, m, true};
     int slot = loaded.n;
     vec_push(&loaded, l);
+    int before = diag_errors();
     m->decls = parse_source(src);
+    bool sound = diag_errors() == before;              /* else an import may not be what was meant */
     for (int i = 0; i < m->decls.n; i++) declare_decl(m, m->decls.at[i]);
-    for (int i = 0; i < m->decls.n; i++)
+    for (int i = 0; i < m->decls.n && sound; i++)
         if (m->decls.at[i]->kind == DECL_IMPORT) import(m, m->decls.at[i]);
     if (with_prelude || src->is_std) see_prelude(m);
     loaded.at[slot].busy = false;
