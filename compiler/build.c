@@ -190,3 +190,18 @@ Node *n_scatter_add(Graph *g, Node *index, Node *rows, const Shape *to)
     Node *in[2] = {index, rows};
     return make(g, OP_SCATTER, NULL, (Type){rows->type.elem, *to}, 2, in);
 }
+
+Type scan_type(const Scan *s, SizeRef steps, int result)
+{
+    if (result < s->n_states) return s->next[result]->type;
+    Type t = s->emit[result - s->n_states]->type;
+    Shape seq = {.rank = t.shape.rank + 1, .size = {steps}};
+    for (int i = 0; i < t.shape.rank; i++) seq.size[i + 1] = t.shape.size[i];
+    return (Type){t.elem, seq};
+}
+
+Node *n_scan(Graph *g, const Scan *s, SizeRef steps, int result, int n_in, Node *const *in)
+{
+    Attr attr = {.k = result, .size = steps, .ref = s};
+    return graph_node(g, OP_SCAN, &attr, scan_type(s, steps, result), n_in, in);
+}

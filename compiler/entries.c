@@ -18,6 +18,26 @@ static Code *compile_entry(Program *p, Entry *e)
     return c;
 }
 
+static bool is_missing(const Node *n) { return n->op == OP_SCAN || n->op == OP_UNWINDOW; }
+
+bool can_compile(const Program *p, bool tell)
+{
+    for (int i = 0; i < p->entries.n; i++) {
+        const Entry *e = p->entries.at[i];
+        for (int k = 0; is_chosen(e) && k < e->g->nodes.n; k++) {
+            const Node *n = e->g->nodes.at[k];
+            if (!is_missing(n)) continue;
+            if (!tell) return false;
+            Diag *d = error_at("E0208", n->span, "C code for %s is not available yet", n->op == OP_SCAN ? "`scan`" : "the gradient of overlapping windows");
+            diag_here(d, "%s", "");
+            diag_hint(d, "`nnc run` and `nnc test` interpret it");
+            diag_flush(stderr);
+            return false;
+        }
+    }
+    return true;
+}
+
 CodeList compile_entries(Program *p)
 {
     CodeList codes = {0};

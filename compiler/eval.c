@@ -84,6 +84,8 @@ static Run run_new(const Graph *g, Node *const *roots, int n)
     return r;
 }
 
+static void run_scan(Run *r, const Node *n, Tensor *const *in, const Surroundings *around);
+
 /* Roots hold on to their values, so those are never freed here. */
 static void run_all(Run *r, const Surroundings *around)
 {
@@ -95,8 +97,12 @@ static void run_all(Run *r, const Surroundings *around)
         const Node *n = r->g->nodes.at[i];
         if (!r->uses[i]) continue;
         for (int k = 0; k < n->n_in; k++) in[k] = r->value[n->in[k]->id];
-        r->value[i] = value_new(n->type, around->dims);
-        eval_node(n, in, around, r->value[i]);
+        if (n->op == OP_SCAN) {
+            if (!r->value[i]) run_scan(r, n, in, around);
+        } else {
+            r->value[i] = value_new(n->type, around->dims);
+            eval_node(n, in, around, r->value[i]);
+        }
         for (int k = 0; k < n->n_in; k++) {
             int id = n->in[k]->id;
             if (--r->uses[id]) continue;
@@ -113,6 +119,68 @@ static void run_end(Run *r)
     free(r->value);
     free(r->uses);
 }
+
+/* ---- recurrences ---- */
+
+/* Element t of a sequence, as a tensor of its own. */
+static Tensor *element(const Tensor *seq, long t)
+{
+    Tensor *e = must_alloc(1, sizeof *e);
+    *e = (Tensor){.elem = seq->elem, .rank = seq->rank - 1};
+    for (int i = 0; i < e->rank; i++) e->size[i] = seq->size[i + 1];
+    e->count = count_of(e->rank, e->size);
+    e->v = must_alloc((size_t)e->count, sizeof(double));
+    memcpy(e->v, seq->v + t * e->count, sizeof(double) * (size_t)e->count);
+    return e;
+}
+
+/* One step: the states are replaced, the emitted values written to their place. */
+static void run_step(const Scan *s, Tensor **inputs, long t, const Surroundings *around,
+                     Tensor **results)
+{
+    Run r = run_new(s->body, s->next, s->n_states + s->n_emits);
+    run_all(&r, &(Surroundings){around->dims, inputs, NULL});
+    for (int i = 0; i < s->n_states + s->n_emits; i++) {
+        const Tensor *v = r.value[s->next[i]->id];
+        double *to = results[i]->v + (i < s->n_states ? 0 : t * v->count);
+        memcpy(to, v->v, sizeof(double) * (size_t)v->count);
+    }
+    run_end(&r);
+}
+
+/* The results that someone reads are kept; the last states are at first the first ones. */
+static void run_scan(Run *r, const Node *n, Tensor *const *in, const Surroundings *around)
+{
+    const Scan *s = n->attr.ref;
+    int count = s->n_states + s->n_emits;
+    long steps = size_eval(n->attr.size, around->dims);
+    Tensor **results = must_alloc((size_t)count, sizeof(Tensor *));
+    Tensor **inputs = must_alloc((size_t)n->n_in, sizeof(Tensor *));
+    for (int i = 0; i < count; i++) results[i] = value_new(scan_type(s, n->attr.size, i), around->dims);
+    for (int i = 0; i < s->n_states; i++)
+        memcpy(results[i]->v, in[s->n_seqs + i]->v, sizeof(double) * (size_t)results[i]->count);
+    for (long i = 0; i < steps; i++) {
+        long t = s->reversed ? steps - 1 - i : i;
+        for (int k = 0; k < n->n_in; k++) inputs[k] = in[k];
+        for (int k = 0; k < s->n_seqs; k++) inputs[k] = element(in[k], t);
+        for (int k = 0; k < s->n_states; k++) inputs[s->n_seqs + k] = results[k];
+        run_step(s, inputs, t, around, results);
+        for (int k = 0; k < s->n_seqs; k++) value_free(inputs[k]);
+    }
+    for (int i = n->id; i < r->g->nodes.n; i++) {
+        const Node *same = r->g->nodes.at[i];
+        bool reads = r->uses[i] && same->op == OP_SCAN && same->attr.ref == s && same->n_in == n->n_in &&
+                     !memcmp(same->in, n->in, sizeof(Node *) * (size_t)n->n_in);
+        if (!reads) continue;
+        r->value[i] = results[same->attr.k];
+        results[same->attr.k] = NULL;
+    }
+    for (int i = 0; i < count; i++) value_free(results[i]);
+    free(results);
+    free(inputs);
+}
+
+/* ---- graphs ---- */
 
 void eval_roots(const Graph *g, Node *const *roots, int n, const long *dim_values,
                 Tensor *const *inputs, Machine *m, Tensor **values)

@@ -24,7 +24,7 @@ typedef struct Sweep {
     Reach *reach;
     bool *wanted;             /* depends on one of the x's */
     Node **adjoint;
-    Node **leader;            /* CUSTOM: the first node of the same call */
+    Node **leader;            /* CUSTOM, SCAN: the first node of the same call */
     const Expr *formula[OP_COUNT][3];
 } Sweep;
 
@@ -64,6 +64,9 @@ static void find_wanted(Sweep *s, int n, Node *const *x)
     }
 }
 
+/* Nodes that share their operands with others, one for each result. */
+static bool has_results(const Node *n) { return n->op == OP_CUSTOM || n->op == OP_SCAN; }
+
 static bool same_call(const Node *a, const Node *b)
 {
     return a->attr.ref == b->attr.ref && a->n_in == b->n_in &&
@@ -75,7 +78,7 @@ static void find_leaders(Sweep *s)
     VEC(Node *) leaders = {0};
     for (int i = 0; i < s->n; i++) {
         Node *n = s->g->nodes.at[i];
-        if (n->op != OP_CUSTOM) continue;
+        if (!has_results(n)) continue;
         for (int k = 0; k < leaders.n && !s->leader[i]; k++)
             if (same_call(n, leaders.at[k])) s->leader[i] = leaders.at[k];
         if (s->leader[i]) continue;
@@ -158,10 +161,9 @@ static void follow(Sweep *s, Node *n, int k)
     }
 }
 
-/* The nodes of one call, by result: those that the loss uses have adjoints, others get zeros. */
-static bool collect_results(Sweep *s, Node *leader, Node **result, Node **dy)
+/* The nodes of one call, by result: those that the loss uses have adjoints. */
+static bool find_results(Sweep *s, Node *leader, Node **result, Node **dy)
 {
-    const Custom *c = leader->attr.ref;
     bool any = false;
     for (int i = leader->id; i < s->n; i++) {
         Node *n = s->g->nodes.at[i];
@@ -173,6 +175,14 @@ static bool collect_results(Sweep *s, Node *leader, Node **result, Node **dy)
         s->reach[leader->id].discrete |= s->reach[i].discrete;
         pass_cuts(&s->reach[i], &s->reach[leader->id]);
     }
+    return any;
+}
+
+/* Results of a stated function that the loss does not use get zeros as adjoints. */
+static bool collect_results(Sweep *s, Node *leader, Node **result, Node **dy)
+{
+    const Custom *c = leader->attr.ref;
+    bool any = find_results(s, leader, result, dy);
     for (int k = 0; k < c->n_results && any; k++) {
         Attr attr = {.k = k, .ref = c};
         Type type = leader->in[c->n_inputs + k]->type;
@@ -210,6 +220,34 @@ static void follow_custom(Sweep *s, Node *leader)
     }
 }
 
+/* A recurrence: its reverse gives the derivatives of all operands at once. */
+static void follow_scan(Sweep *s, Node *leader)
+{
+    const Scan *scan = leader->attr.ref;
+    int n_out = scan->n_states + scan->n_emits;
+    Node **result = NEW_N(Node *, n_out + 1), **dy = NEW_N(Node *, n_out + 1);
+    Node **d = NEW_N(Node *, leader->n_in + 1);
+    bool *want = NEW_N(bool, leader->n_in + 1);
+    bool any = find_results(s, leader, result, dy);
+    const Reach *from = &s->reach[leader->id];
+    for (int k = 0; k < leader->n_in; k++)
+        want[k] = from->live && is_real(leader->in[k]) && s->wanted[leader->in[k]->id];
+    s->g->rule = "reverse scan";
+    if (any) scan_gradient(s->g, leader, dy, want, d);
+    for (int k = 0; k < leader->n_in; k++) {
+        Node *a = leader->in[k];
+        Reach *to = &s->reach[a->id];
+        pass_cuts(from, to);
+        if (!is_real(a)) to->discrete |= from->live || from->discrete;
+        else if (from->discrete) cut_at(to, CUT_NODIFF, leader);
+        else if (want[k] && any && !d[k]) cut_at(to, CUT_ZERO, leader);
+        else if (from->live) {
+            to->live = true;
+            if (want[k] && any) contribute(s, a, d[k]);
+        }
+    }
+}
+
 static bool is_reached(const Reach *r)
 {
     return r->live || r->discrete || r->cut[CUT_ZERO] || r->cut[CUT_NODIFF] || r->cut[CUT_STOP];
@@ -218,10 +256,11 @@ static bool is_reached(const Reach *r)
 static void visit(Sweep *s, Node *n, int first_new)
 {
     if (s->adjoint[n->id]) label_adjoint(n, s->adjoint[n->id], first_new);
-    if (n->op == OP_CUSTOM && s->leader[n->id] != n) return;
-    if (n->op != OP_CUSTOM && !is_reached(&s->reach[n->id])) return;
+    if (has_results(n) && s->leader[n->id] != n) return;
+    if (!has_results(n) && !is_reached(&s->reach[n->id])) return;
     s->g->span = n->span;
     if (n->op == OP_CUSTOM) follow_custom(s, n);
+    else if (n->op == OP_SCAN) follow_scan(s, n);
     else for (int k = 0; k < n->n_in; k++) follow(s, n, k);
 }
 

@@ -270,6 +270,24 @@ static void through_reverse(const Node *n, const Index *ix, Index *out)
     }
 }
 
+/* The axis that is opened is read at offset + sum of factor times index. */
+static void through_window(const Node *n, const Index *ix, Index *out)
+{
+    Index in = *ix;
+    int m = (int)n->attr.axes, at = (int)n->attr.k;
+    index_split(&in, &n->type.shape);
+    out->rank = in.rank - m + 1;
+    for (int i = 0; i < out->rank; i++)
+        if (i != at) set_axis(out, i, &in, i < at ? i : i + m - 1);
+    Affine place = affine_const(n->attr.lo[0]);
+    for (int k = 0; k < m; k++) {
+        Affine step = affine_scale(in.at[at + k], size_const(n->attr.perm[k]));
+        place = affine_add(place, &step);
+    }
+    out->at[at] = place;
+    out->run[at] = 1;
+}
+
 /* Does a run of the index cross the place before axis i? */
 static bool run_crosses(const Index *ix, int i)
 {
@@ -329,6 +347,7 @@ bool index_operand(const Node *n, int k, const Index *ix, Index *out)
     case OP_SLICE: through_slice(n, ix, out); return true;
     case OP_REVERSE: through_reverse(n, ix, out); return true;
     case OP_RESHAPE: through_reshape(n, ix, out); return true;
+    case OP_WINDOW: through_window(n, ix, out); return true;
     default: (void)k; return false;
     }
 }

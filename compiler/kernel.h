@@ -232,6 +232,8 @@ void dump_plan(Text *out, const Code *c);
 /* All entries of the program (options.entries: those named), and the initialiser last. */
 typedef VEC(Code *) CodeList;
 CodeList compile_entries(Program *p);
+/* Is there C for everything in the chosen entries? What is missing is printed when `tell`. */
+bool can_compile(const Program *p, bool tell);
 
 /* ---- emit*.c, single.c ------------------------------------------------------------------------------ */
 

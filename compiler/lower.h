@@ -113,6 +113,14 @@ struct Env {
     StrList targets;          /* names that grad asks for: their values are marked */
 };
 
+/* The body of a scan being lowered: what it uses from outside becomes an operand of the scan. */
+typedef struct ScanScope {
+    struct ScanScope *parent;
+    Graph *outer;
+    VEC(Node *) captured;     /* nodes of the outer graph, from operand n_fixed on */
+    int n_fixed;
+} ScanScope;
+
 typedef struct Memo { Inst *inst; ValueList args; Value result; } Memo;
 typedef struct Site { const char *key; long id; } Site;
 typedef struct GlobalValue { const Decl *decl; Value value; int state; } GlobalValue;
@@ -124,6 +132,7 @@ typedef struct Lower {
     Graph *g;
     Entry *entry;             /* being lowered; NULL for the initialisers and tests */
     bool training;
+    ScanScope *scan;          /* the innermost scan whose body is being lowered */
     bool in_init;             /* only compile-time values */
     const Shape *drawn;       /* the tensor whose first value is being lowered: fan_in(), fan_out() */
     Inst *file;               /* the root of all instances */
@@ -246,6 +255,10 @@ bool any_set(const Value *args, int n);
 Value lower_draw(Env *e, Value dist, Type t, Span at, const char *what);
 long draw_site(const char *key);
 
+/* ---- lower_scan.c ---- */
+void lower_scan(Env *e, const Stmt *s);
+Value import_value(Value v);                           /* into the body of the scan being lowered */
+
 /* ---- lower_labels.c, lower_access.c: index notation ---- */
 void lower_indexed(Env *e, const Stmt *s);             /* y[i, j] = .. */
 bool is_fold_expr(const Expr *x);                      /* sum[k](..) and its like */
@@ -254,6 +267,7 @@ Value lower_fold_expr(Env *e, const Expr *x);
 /* ---- lower_stmt.c ---- */
 /* Lowers statements in order; the value of `return`, or poison when there is none. */
 Value lower_body(Env *e, const StmtList *body, Span at);
+void lower_one(Env *e, const Stmt *s);                 /* any statement but `return` */
 void lower_def(Env *e, const Stmt *s);
 void define_name(Env *e, Name name, Value v);          /* an equation's name gets its value, once */
 Slot *declare_slot(Env *e, const Stmt *s);

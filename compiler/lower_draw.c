@@ -42,6 +42,13 @@ Value lower_draw(Env *e, Value dist, Type t, Span at, const char *what)
         diag_here(d, "%s", "");
         return value_poison();
     }
+    if (low->scan) {
+        Diag *d = error_at("E0208", at, "a draw inside a `scan` is not available yet");
+        diag_here(d, "%s", "");
+        diag_context(d, at);
+        diag_hint(d, "draw the whole sequence before the `scan` and run over it");
+        return value_poison();
+    }
     low->g->span = at;
     Elem elem = t.elem;
     if (dist.is_bernoulli) t.elem = ELEM_REAL;

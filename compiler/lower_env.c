@@ -164,7 +164,7 @@ Value env_lookup(Env *e, const char *name, Span at)
         Slot *slot = v.kind == V_NODE ? slot_of_node(v.node) : NULL;
         if (slot) slot->is_used = true;
         if (v.kind != V_POISON) v.span = at;
-        return outside_init(v, at);
+        return low->in_init ? outside_init(v, at) : import_value(v);
     }
     const Symbol *s = scope_find(e->module, name);
     if (s && (s->decl->kind != DECL_DIM || e->sees_dims)) {

@@ -493,6 +493,13 @@ static Value not_here(const Expr *x, const char *what)
     return value_poison();
 }
 
+/* next h: what the step gave `h`, readable from its line on */
+static Value lower_next(Env *e, const Expr *x)
+{
+    Local *l = env_find(e, intern_str(format("next %s", x->name)));
+    return l ? l->value : not_here(x, format("`next %s` has no value here", x->name));
+}
+
 static Value lower_operator(Env *e, const Expr *x)
 {
     if (x->op == O_PIPE) return lower_call(e, x);
@@ -512,7 +519,7 @@ Value lower_expr(Env *e, const Expr *x)
     case EX_NUMBER: v = value_number(x->num, x->span); break;
     case EX_STRING: v = (Value){.kind = V_STRING, .span = x->span, .text = x->name}; break;
     case EX_TRAINING: v = value_bool(low->training, x->span); break;
-    case EX_NEXT: v = not_here(x, "`next` has a meaning only inside a `scan`"); break;
+    case EX_NEXT: v = lower_next(e, x); break;
     case EX_GRAD: v = lower_grad(e, x); break;
     case EX_CONVERT: v = lower_convert(e, x); break;
     case EX_TUPLE: v = lower_tuple(e, x); break;

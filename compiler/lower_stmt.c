@@ -37,7 +37,9 @@ static bool depends_on_dim(const Stmt *s, Type t)
 static void initialise(Env *e, const Stmt *s, Slot *slot)
 {
     Graph *g = low->g;
+    ScanScope *scan = low->scan;
     bool in_init = low->in_init;
+    low->scan = NULL;
     low->g = low->p->init->g;
     low->in_init = true;
     Value v = lower_expr(e, s->value);
@@ -58,6 +60,7 @@ static void initialise(Env *e, const Stmt *s, Slot *slot)
         vec_push(&low->p->init->updates, u);
     }
     low->g = g;
+    low->scan = scan;
     low->in_init = in_init;
 }
 
@@ -180,9 +183,13 @@ static void update_set(Env *e, const Stmt *s, const Value *target, const Value *
 
 static void lower_update(Env *e, const Stmt *s)
 {
-    if (!low->entry) {
-        Diag *d = error_at("E0503", s->span, "nothing can be updated here");
+    if (!low->entry || low->scan) {
+        bool counts = low->training || (e->decl && e->decl->kind == DECL_ENTRY);
+        if (low->entry && !counts) return;
+        Diag *d = error_at("E0503", s->span, low->scan ? "an update cannot stand inside a `scan`" : "nothing can be updated here");
         diag_here(d, "%s", "");
+        diag_context(d, s->span);
+        if (low->scan) diag_hint(d, "carry the value as a state of the scan and update once behind it");
         return;
     }
     Slot *own = s->target->kind == EX_NAME && e->inst && e->decl->kind == DECL_LAYER ? find_slot(e->inst, s->target->name) : NULL;
@@ -287,7 +294,7 @@ static void not_available(const Stmt *s, const char *what)
     diag_here(d, "%s", "");
 }
 
-static void lower_stmt(Env *e, const Stmt *s)
+void lower_one(Env *e, const Stmt *s)
 {
     low->g->span = s->span;
     switch (s->kind) {
@@ -298,12 +305,7 @@ static void lower_stmt(Env *e, const Stmt *s)
     case ST_UPDATE: lower_update(e, s); return;
     case ST_REQUIRE: lower_require(e, s); return;
     case ST_INDEXED: lower_indexed(e, s); return;
-    case ST_SCAN:
-        not_available(s, "`scan`");
-        for (int i = 0; i < s->inits.n; i++) env_set(e, s->inits.at[i].name.s, value_poison(), s->span);
-        for (int i = 0; i < s->body.n; i++)
-            if (s->body.at[i]->kind == ST_EMIT) env_set(e, s->body.at[i]->names.at[0].s, value_poison(), s->span);
-        return;
+    case ST_SCAN: lower_scan(e, s); return;
     case ST_NEXT:
     case ST_EMIT: not_available(s, "`next` or `emit` outside a `scan`"); return;
     default: not_available(s, "this statement"); return;
@@ -321,7 +323,7 @@ Value lower_body(Env *e, const StmtList *body, Span at)
             }
             return v;
         }
-        lower_stmt(e, body->at[i]);
+        lower_one(e, body->at[i]);
     }
     if (e->decl && e->decl->kind == DECL_ENTRY && !e->decl->type) return (Value){.kind = V_TUPLE, .span = at};
     Diag *d = error_at("E0207", e->decl ? e->decl->name.span : at, "`%s` returns nothing", e->decl ? e->decl->name.s : "this");

@@ -292,20 +292,22 @@ bool op_returns_bool(Op op);
 
 typedef struct Node Node;
 typedef struct Graph Graph;
+typedef struct Tensor Tensor;
 typedef struct Slot Slot;
 typedef struct Custom Custom;
+typedef struct Scan Scan;
 
 /* Everything that tells two nodes of one operator apart besides operands and type. Unused fields
  * are zero, so that attributes compare as bytes. */
 typedef struct Attr {
     double num;               /* CONST: the value */
-    long k;                   /* INPUT: which; DRAW: the site; MARK: serial; CONCAT, IOTA, WINDOW: axis; CUSTOM: result */
+    long k;                   /* INPUT: which; DRAW: the site; MARK: serial; CONCAT, IOTA, WINDOW: axis; CUSTOM, SCAN: result */
     unsigned axes;            /* WINDOW, UNWINDOW: how many axes stand for one; folds, REVERSE: set of axes (bit i: axis i); BROADCAST: axes of the result that are new */
     int draw;                 /* DRAW: a DrawKind */
     int perm[MAX_RANK];       /* TRANSPOSE: axis i of the result is axis perm[i] of the operand; WINDOW: factors */
     SizeRef lo[MAX_RANK];     /* SLICE: first index; PAD: zeros put in front; WINDOW: lo[0] is the offset */
-    SizeRef size;             /* SIZE: the value */
-    const void *ref;          /* PARAM, STATE: Slot; TABLE: double[count]; CUSTOM: Custom */
+    SizeRef size;             /* SIZE: the value; SCAN: how many steps */
+    const void *ref;          /* PARAM, STATE: Slot; TABLE: double[count]; CUSTOM: Custom; SCAN: Scan */
 } Attr;
 
 typedef enum DrawKind { DRAW_UNIFORM, DRAW_NORMAL, DRAW_ORTHOGONAL } DrawKind;
@@ -382,6 +384,25 @@ struct Custom {
     bool (*gradient)(const Custom *c, Graph *g, Node *const *inputs, Node *const *results, Node *const *dy, Node **d_inputs);
     const void *closure;
 };
+
+/* A recurrence: the body runs once for each element of the sequences. SCAN nodes have operands
+ * (sequences.., first states.., captured values..); INPUT k of the body is the element, state or
+ * value of operand k. Results are the last states, then the emitted sequences. */
+struct Scan {
+    Graph *body;
+    int n_seqs, n_states, n_captures, n_emits;
+    Node **next, **emit;      /* in the body; emit follows next in one array */
+    bool reversed;            /* runs from the last element to the first */
+    Scan *wider;              /* the same recurrence with more emits behind the others, or NULL */
+};
+/* The result nodes of a recurrence over the same operands as `like`. */
+Node *n_scan(Graph *g, const Scan *s, SizeRef steps, int result, int n_in, Node *const *in);
+Type scan_type(const Scan *s, SizeRef steps, int result);
+/* d[i] becomes the derivative for operand i where want[i]; dy by result, NULL where the loss does not
+ * use it. Adds nodes to g: the recurrence once more with what the derivative needs, and the reverse. */
+void scan_gradient(Graph *g, Node *scan, Node *const *dy, const bool *want, Node **d);
+/* Bodies simplified, unused results and operands dropped; roots are replaced. */
+Graph *scan_settle(const Graph *g, Node **roots, int n);
 
 /* ---- the program: what lower makes --------------------------------------------------------------- */
 
@@ -465,7 +486,6 @@ Program *lower_module(Module *m, const char *program_name);
 /* ---- lower_test.c: tests and numerical checks ---------------------------------------------------------- */
 
 /* How a test runs an entry; results as in machine_call. */
-typedef struct Tensor Tensor;
 typedef VEC(Tensor *) TensorList;
 typedef bool EntryRunner(void *user, Entry *e, Tensor *const *args, TensorList *results, const char **message);
 /* A fresh scope for one test; its equations and assertions are evaluated in order. */

@@ -173,6 +173,7 @@ Type op_type(Op op, const Attr *attr, Type given, int n, Node *const *in)
     case OP_SCATTER: return type_scatter(given, in);
     case OP_WINDOW: check_window(op, attr, &in[0]->type.shape, &given.shape); return same;
     case OP_UNWINDOW: check_window(op, attr, &given.shape, &in[0]->type.shape); return same;
+    case OP_SCAN:
     case OP_CUSTOM: return given;
     default: need(false, op, "no type rule"); return given;
     }

@@ -28,7 +28,8 @@ Node *see_through(Node *n)
 static bool is_view(const Node *n)
 {
     switch (n->op) {
-    case OP_BROADCAST: case OP_TRANSPOSE: case OP_SLICE: case OP_REVERSE: case OP_RESHAPE: return true;
+    case OP_BROADCAST: case OP_TRANSPOSE: case OP_SLICE: case OP_REVERSE: case OP_RESHAPE:
+    case OP_WINDOW: return true;
     default: return false;
     }
 }

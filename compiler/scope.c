@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static const char *const prelude_names[] = {"nn", "activation", "loss", "init"};
+static const char *const prelude_names[] = {"nn", "activation", "loss", "init", "optim"};
 enum { N_PRELUDE = sizeof prelude_names / sizeof *prelude_names };
 
 typedef struct Loaded { const char *key; Module *module; bool busy; } Loaded;
@@ -169,7 +169,7 @@ Module *module_load(const Source *src) { return load(src, src->name, (Span){0}, 
 /* The library that has the name but was not imported, or NULL. */
 const char *library_with(const char *name)
 {
-    static const char *const libraries[] = {"optim", "rnn", "attention"};
+    static const char *const libraries[] = {"rnn", "attention"};
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
         const Source *src = source_std(libraries[i]);
         Module *m = src ? load(src, src->name, (Span){0}, false) : NULL;

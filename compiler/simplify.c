@@ -239,6 +239,7 @@ void simplify_entry(Entry *e)
 {
     Node **roots;
     int n = gather_roots(e, &roots);
+    e->g = scan_settle(e->g, roots, n);
     e->g = simplify_roots(e->g, roots, n);
     return_roots(e, roots);
     n = gather_roots(e, &roots);

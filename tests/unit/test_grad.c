@@ -367,6 +367,32 @@ static void check_window_factors(bool adds, SizeRef n)
     }
 }
 
+/* h <- tanh(w x + h), emits h x: forwards and backwards, with and without the last state. */
+static void check_scan(SizeRef n)
+{
+    for (int variant = 0; variant < 4; variant++) {
+        Sample s = sample_new("scan", (uint64_t)variant);
+        bind_batch(&s, 3);
+        Shape two = SHAPE(2);
+        Type element = real_of(two);
+        Scan *scan = NEW(Scan);
+        Graph *b = graph_new();
+        *scan = (Scan){.body = b, .n_seqs = 1, .n_states = 1, .n_captures = 1, .n_emits = 1};
+        scan->reversed = variant & 1;
+        Node *x = n_input(b, 0, element, "x"), *h = n_input(b, 1, element, "h");
+        Node *w = n_input(b, 2, element, "w");
+        scan->next = NEW_N(Node *, 2);
+        scan->next[0] = n_map1(b, OP_TANH, n_map2(b, OP_ADD, n_map2(b, OP_MUL, w, x), h));
+        scan->next[1] = n_map2(b, OP_MUL, scan->next[0], x);
+        scan->emit = scan->next + 1;
+        Node *in[3] = {sample_input(&s, real_of(sizes(n, size_const(2), NULL)), -1, 1),
+                       sample_input(&s, element, -1, 1), sample_input(&s, element, -1, 1)};
+        Node *y = n_scan(s.g, scan, n, 1, 3, in), *last = n_scan(s.g, scan, n, 0, 3, in);
+        Node *both = n_map2(s.g, OP_MUL, y, n_broadcast(s.g, last, &y->type.shape, 1));
+        check_node(&s, variant < 2 ? both : y);
+    }
+}
+
 /* y = (a b, a + b), with stated derivatives that are the true ones. */
 static bool stated_true(const Custom *c, Graph *g, Node *const *in, Node *const *y,
                         Node *const *dy, Node **d)
@@ -416,6 +442,7 @@ START_TEST(every_structure)
     case OP_SCATTER: check_gather(true, n[k]); break;
     case OP_WINDOW: check_window(false, n[k]); check_window_factors(false, n[k]); break;
     case OP_UNWINDOW: check_window(true, n[k]); check_window_factors(true, n[k]); break;
+    case OP_SCAN: check_scan(n[k]); break;
     case OP_CUSTOM: check_custom(); break;
     default: ck_abort_msg("the row %s has no sample", op_info[_i].id);
     }
