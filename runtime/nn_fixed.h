@@ -28,7 +28,8 @@ NN_INLINE void nn_fixed_rows(const int M, const int nv, const int masked, struct
                   c + (size_t)(longer * (q + 1)) * p->ldc, n - longer);
         b += nv * NN_VL;
         c += nv * NN_VL;
-        p->bias += p->flags & NN_BIAS ? nv * NN_VL : 0;
+        if (p->flags & NN_BIAS)
+            p->bias += nv * NN_VL;
     }
 }
 
