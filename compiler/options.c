@@ -29,7 +29,7 @@ static const Flag flags[] = {
     {0, "real", "f32|f64", ANY_PROGRAM, AT(real), "what `real` is: float or double"},
     {0, "entries", "A,B", COMPILE | SIZES, AT(entries), "only these entries"},
     {0, "single-file", NULL, COMPILE | SIZES, AT(single_file), "the runtime inside the .c file"},
-    {0, "max-ram", "BYTES", COMPILE | SIZES, AT(max_ram), "an upper bound for the work area"},
+    {0, "max-ram", "BYTES", COMPILE, AT(max_ram), "an upper bound for the work area"},
     {0, "depfile", "FILE", COMPILE, AT(depfile), "writes the files read as a rule for make"},
     {0, "seed", "N", RUN | TEST | SHOW, AT(seed), "seed of the initial values and of draws (0)"},
     {0, "params", "FILE", RUN | SHOW, AT(params), "parameters from a .safetensors file"},
