@@ -136,7 +136,7 @@ static bool declare_input(Env *env, Entry *e, const Formal *f, ArgumentList *arg
     in.init = init.num;
     add_dims(e, &in.type, f->name.span);
     Value *v = NEW(Value);
-    low->g->span = f->name.span;
+    place_at(f->name.span);
     *v = value_node(n_input(low->g, e->inputs.n, in.type, f->name.s), f->name.span);
     Argument a = {.value = v, .span = f->name.span};
     vec_push(&e->inputs, in);

@@ -191,6 +191,8 @@ Value lower_unary_op(Op op, Value a, Span at);
 Value lower_select(Value c, Value a, Value b, Span whole);
 /* Brings operands to one element type and shape; `what` is as in "cannot add"; reports E0302, E0320. */
 bool unify(const Value *a, const Value *b, Node **na, Node **nb, const char *what, Span at);
+/* Nodes made from now on come from here; inside a library, from the user's call that led there. */
+void place_at(Span at);
 /* What is wrong inside a library shows the call that led there. */
 void diag_context(Diag *d, Span at);
 bool static_context(void);                             /* tests and initial values: numbers stay numbers */

@@ -333,7 +333,7 @@ Labelled labelled_access(Env *e, Indices *ix, const Expr *x)
     if (!b) return labelled_poison();
     int n = read_items(e, ix, x, &base, &b->type.shape, items);
     if (n < 0) return labelled_poison();
-    low->g->span = x->span;
+    place_at(x->span);
     if (is_separable(ix, items, n)) return by_windows(ix, b, items, n, x->span);
     if (is_row_gather(ix, items, n)) return by_rows(ix, b, items, n, x->span);
     return by_place(ix, b, items, n, x->span);

@@ -176,7 +176,7 @@ static Value fold(const Builtin *b, Op op, const Value *x, const Value *axis, bo
     unsigned axes;
     if (!n || fold_elements(b, op, n, x, whole).kind == V_POISON || !axes_of(axis, n->type.shape.rank, &axes)) return value_poison();
     if (mean && !elem_is_real(n->type.elem)) return must_be_real(x, "E0320", "mean");
-    low->g->span = whole;
+    place_at(whole);
     Graph *g = low->g;
     Value v = value_node(n_reduce(g, op, n, axes), whole);
     if (mean) v = lower_binary(O_DIV, v, value_size(count_of(&n->type.shape, axes), whole), whole, whole);

@@ -198,7 +198,7 @@ Value call_value(Env *e, Value f, ArgumentList *args, const Expr *site, Span who
 {
     for (int i = 0; i < args->n; i++)
         if (args->at[i].value->kind == V_POISON) return value_poison();
-    low->g->span = whole;
+    place_at(whole);
     if (f.kind == V_POISON) return f;
     if (f.kind == V_BUILTIN) return f.builtin->call(e, f.builtin, args, whole);
     if (is_layer(&f)) f = inline_instance(e, f, site, whole);

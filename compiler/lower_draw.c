@@ -49,7 +49,7 @@ Value lower_draw(Env *e, Value dist, Type t, Span at, const char *what)
         diag_hint(d, "draw the whole sequence before the `scan` and run over it");
         return value_poison();
     }
-    low->g->span = at;
+    place_at(at);
     Elem elem = t.elem;
     if (dist.is_bernoulli) t.elem = ELEM_REAL;
     Node *n = n_draw(low->g, dist.draw, t, draw_site(site_key(e, at, what)));

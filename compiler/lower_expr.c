@@ -9,6 +9,12 @@
 
 bool static_context(void) { return low->in_init || !low->entry; }
 
+void place_at(Span at)
+{
+    bool inside = at.src && at.src->is_std && low->user_call.src;
+    low->g->span = inside ? low->user_call : at;
+}
+
 void diag_context(Diag *d, Span at)
 {
     Span call = low->user_call;
@@ -408,7 +414,7 @@ static Value lower_choice(Env *e, const Expr *x)
     Value c = lower_expr(e, x->a);
     if (c.kind == V_NUMBER && c.is_bool) return lower_expr(e, c.num != 0 ? x->b : x->c);
     Value a = lower_expr(e, x->b), b = lower_expr(e, x->c);
-    low->g->span = x->span;
+    place_at(x->span);
     return lower_select(c, a, b, x->span);
 }
 
@@ -420,7 +426,7 @@ static Value lower_logic(Env *e, const Expr *x)
     Value b = lower_expr(e, x->b);
     if (a.kind == V_NUMBER && a.is_bool && is_bool_value(&b)) return b;
     if (b.kind == V_NUMBER && b.is_bool && is_bool_value(&a)) return (b.num != 0) == (x->op == O_OR) ? b : a;
-    low->g->span = x->span;
+    place_at(x->span);
     return lower_binary(x->op, a, b, x->at, x->span);
 }
 
@@ -438,7 +444,7 @@ static Value lower_convert(Env *e, const Expr *x)
         return v;
     }
     Node *n = v.kind == V_NUMBER && !v.is_bool && !isnan(v.num) ? n_const(low->g, x->elem, trunc(v.num)) : value_to_node(&v, ELEM_REAL);
-    low->g->span = x->span;
+    place_at(x->span);
     return n ? value_node(n_cast(low->g, x->elem, n), x->span) : value_poison();
 }
 
@@ -505,7 +511,7 @@ static Value lower_operator(Env *e, const Expr *x)
     if (x->op == O_PIPE) return lower_call(e, x);
     if (x->op == O_AND || x->op == O_OR) return lower_logic(e, x);
     Value a = lower_expr(e, x->a), b = lower_expr(e, x->b);
-    low->g->span = x->span;
+    place_at(x->span);
     return lower_binary(x->op, a, b, x->at, x->span);
 }
 
@@ -535,7 +541,7 @@ Value lower_expr(Env *e, const Expr *x)
     case EX_TRANSPOSE: v = lower_transpose(e, x); break;
     case EX_UNARY: {
         Value a = lower_expr(e, x->a);
-        low->g->span = x->span;
+        place_at(x->span);
         v = lower_unary_op(x->op == O_NOT ? OP_NOT : OP_NEG, a, x->span);
         break;
     }

@@ -210,7 +210,7 @@ Value lower_grad(Env *e, const Expr *x)
     Node *l = value_to_node(&loss, ELEM_REAL);
     if (wrt.kind == V_POISON || !l || !collect_wrt(&wrt, &xs)) return value_poison();
     GradResult *r = NEW_N(GradResult, xs.n + 1);
-    low->g->span = x->span;
+    place_at(x->span);
     differentiate(low->g, l, xs.n, xs.at, r);
     if (!all_reached(x, &wrt, r, span_text(x->list.at[0]->span))) return value_poison();
     int next = 0;
@@ -329,7 +329,7 @@ Value stated_call(const Value *f, const Value *values, Value result, Span at)
     ValueList parts = {0};
     for (int i = 0; i < c->n_results; i++) {
         Attr attr = {.k = i, .ref = c};
-        low->g->span = f->span.src ? f->span : at;
+        place_at(f->span.src ? f->span : at);
         vec_push(&parts, value_node(graph_node(low->g, OP_CUSTOM, &attr, operands.at[c->n_inputs + i]->type, operands.n, operands.at), at));
     }
     CustomMemo m = {f->decl, operands.at, operands.n, result.kind == V_TUPLE ? value_tuple(&parts, at) : parts.at[0]};

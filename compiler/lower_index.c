@@ -137,7 +137,7 @@ static Value lower_slices(Env *e, Node *n, const Value *v, const ExprList *items
         if (c.result.rank == MAX_RANK) return too_many(items->at[0], v), value_poison();
         cut_whole(&s, &c);
     }
-    low->g->span = at;
+    place_at(at);
     return value_node(n_reshape(low->g, n_slice(low->g, n, c.lo, &c.block), &c.result), at);
 }
 

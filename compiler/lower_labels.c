@@ -82,7 +82,7 @@ static Labelled index_value(const Indices *ix, int var, Span at)
 {
     Labelled l = {.n = 1, .label = {var}};
     if (!sized(ix, var, at)) return labelled_poison();
-    low->g->span = at;
+    place_at(at);
     l.v = value_node(index_node(ix, var, &l), at);
     return l;
 }
@@ -204,7 +204,7 @@ static Labelled fold_labels(const Indices *ix, const Builtin *b, Labelled body, 
         diag_here(d, "%s", "");
         return labelled_poison();
     }
-    low->g->span = at;
+    place_at(at);
     rest.v = value_node(n_reduce(low->g, b->op, n, axes), at);
     if (!strcmp(b->name, "mean")) rest.v = lower_binary(O_DIV, rest.v, value_size(count, at), at, at);
     return rest;
@@ -253,7 +253,7 @@ static Labelled labelled_binary(Env *e, Indices *ix, const Expr *x)
     Labelled l[2] = {labelled_expr(e, ix, x->a), labelled_expr(e, ix, x->b)};
     if (is_poison(&l[0]) || is_poison(&l[1])) return labelled_poison();
     Labelled u = align_all(ix, l, 2);
-    low->g->span = x->span;
+    place_at(x->span);
     u.v = lower_binary(x->op, l[0].v, l[1].v, x->at, x->span);
     return u;
 }
@@ -268,7 +268,7 @@ static Labelled labelled_select(Env *e, Indices *ix, const Expr *x)
     for (int i = 0; i < 3; i++)
         if (is_poison(&l[i])) return labelled_poison();
     Labelled u = align_all(ix, l, 3);
-    low->g->span = x->span;
+    place_at(x->span);
     u.v = lower_select(l[0].v, l[1].v, l[2].v, x->span);
     return u;
 }
@@ -278,7 +278,7 @@ static Labelled labelled_convert(Env *e, Indices *ix, const Expr *x)
     Labelled l = labelled_expr(e, ix, x->list.at[0]);
     if (is_poison(&l)) return l;
     Node *n = value_to_node(&l.v, ELEM_REAL);
-    low->g->span = x->span;
+    place_at(x->span);
     l.v = n ? value_node(n_cast(low->g, x->elem, n), x->span) : value_poison();
     return l;
 }
@@ -401,7 +401,7 @@ void lower_indexed(Env *e, const Stmt *s)
     }
     int n = ix.n;
     Labelled l = ok ? labelled_expr(e, &ix, s->value) : labelled_poison();
-    low->g->span = s->span;
+    place_at(s->span);
     if (!is_poison(&l)) v = in_order(&ix, &l, order, n, s->value->span);
     if (s->type && v.kind != V_POISON && !check_result(e, s->type, &v, s->span)) v = value_poison();
     define_name(e, s->names.at[0], v);

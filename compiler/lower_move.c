@@ -251,7 +251,7 @@ Value call_filled(Env *e, const Builtin *b, ArgumentList *args, Span whole)
         if (t.shape.rank == MAX_RANK) return problem("E0304", whole, format("more than %d axes", MAX_RANK));
         t.shape.size[t.shape.rank++] = v->size;
     }
-    low->g->span = whole;
+    place_at(whole);
     if (b->op == OP_IOTA && t.shape.rank == 1) return value_node(n_iota(low->g, &t.shape, 0), whole);
     if (b->op == OP_IOTA) return problem("E0304", whole, "`iota[n]` counts along one axis");
     return value_node(n_full(low->g, t, !strcmp(b->name, "ones")), whole);

@@ -213,7 +213,7 @@ Value call_rearrange(Env *e, const Builtin *b, ArgumentList *args, Span whole)
     for (int i = 2; i < args->n; i++)
         if (!given_size(&p, &args->at[i])) return value_poison();
     if (!match_left(&p) || !match_right(&p)) return value_poison();
-    low->g->span = whole;
+    place_at(whole);
     Node *n = build(&p);
     if (!n) return wrong(&p, 0, (int)strlen(p.text), format("more than %d axes", MAX_RANK)), value_poison();
     return value_node(n, whole);

@@ -194,7 +194,7 @@ static bool lower_step(Env *e, const Stmt *s, Parts *p, Scan *scan, ScanScope *s
     }
     for (int i = 0; i < s->body.n; i++) {
         const Stmt *st = s->body.at[i];
-        low->g->span = st->span;
+        place_at(st->span);
         if (st->kind == ST_NEXT) lower_next_stmt(body, s, st, next);
         else if (st->kind != ST_EMIT) lower_one(body, st);
         else if (lower_emit(body, st, &emits)) vec_push(emit_names, st->names.at[0]);
@@ -214,7 +214,7 @@ static bool lower_step(Env *e, const Stmt *s, Parts *p, Scan *scan, ScanScope *s
 
 static Value last_value(Graph *g, const Scan *scan, const Parts *p, int result, const char *name, Span at)
 {
-    g->span = at;
+    place_at(at);
     Node *n = n_scan(g, scan, p->steps, result, p->operand.n, p->operand.at);
     if (!n->name) n->name = name;
     return value_node(n, at);

@@ -296,7 +296,7 @@ static void not_available(const Stmt *s, const char *what)
 
 void lower_one(Env *e, const Stmt *s)
 {
-    low->g->span = s->span;
+    place_at(s->span);
     switch (s->kind) {
     case ST_DEF: lower_def(e, s); return;
     case ST_TUPLE: lower_tuple_def(e, s); return;
