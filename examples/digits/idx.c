@@ -1,0 +1,80 @@
+/* idx.c - reads labelled pictures. In: two idx files, which are a magic number, the sizes, and the
+ * values as bytes; numbers have four bytes, the highest first. zlib reads them plain or packed. */
+#include "idx.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <zlib.h>
+
+static gzFile open_either(const char *folder, const char *set, const char *what, char path[1024])
+{
+    static const char *const ends[] = {"", ".gz"};
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, 1024, "%s/%s-%s-ubyte%s", folder, set, what, ends[i]);
+        gzFile f = gzopen(path, "rb");
+        if (f) return f;
+    }
+    return NULL;
+}
+
+static int read_number(gzFile f, long *out)
+{
+    unsigned char b[4];
+    if (gzread(f, b, 4) != 4) return -1;
+    *out = (long)b[0] << 24 | (long)b[1] << 16 | (long)b[2] << 8 | (long)b[3];
+    return 0;
+}
+
+/* The values of one file, `size` bytes for each item; NULL: there is a message. */
+static uint8_t *read_values(const char *folder, const char *set, const char *what, long magic,
+                            int size, int *count)
+{
+    char path[1024];
+    long found, n = 0, side;
+    const char *problem = NULL;
+    uint8_t *values = NULL;
+    gzFile f = open_either(folder, set, what, path);
+    if (!f) {
+        fprintf(stderr, "digits: cannot read %s\n", path);
+        return NULL;
+    }
+    if (read_number(f, &found) || found != magic) problem = "is no idx file of this kind";
+    else if (read_number(f, &n) || n < 1 || n > 1000000) problem = "has an impossible size";
+    for (int i = 0; size > 1 && !problem && i < 2; i++)
+        if (read_number(f, &side) || side != 28) problem = "does not hold pictures of 28 x 28";
+    const unsigned bytes = (unsigned)n * (unsigned)size;
+    if (!problem && !(values = malloc(bytes))) problem = "needs more memory than there is";
+    if (!problem && gzread(f, values, bytes) != (int)bytes) problem = "ends too early";
+    gzclose(f);
+    if (problem) {
+        fprintf(stderr, "digits: %s %s\n", path, problem);
+        free(values);
+        return NULL;
+    }
+    *count = (int)n;
+    return values;
+}
+
+int pictures_read(Pictures *p, const char *folder, const char *set)
+{
+    int labels = 0;
+    *p = (Pictures){0};
+    p->grey = read_values(folder, set, "images-idx3", 0x803, PIXELS, &p->count);
+    uint8_t *bytes = p->grey ? read_values(folder, set, "labels-idx1", 0x801, 1, &labels) : NULL;
+    p->label = bytes ? malloc((size_t)labels * sizeof *p->label) : NULL;
+    int bad = !p->label || labels != p->count;
+    for (int i = 0; !bad && i < labels; i++) {
+        p->label[i] = bytes[i];
+        bad = bytes[i] > 9;
+    }
+    if (bad && bytes) fprintf(stderr, "digits: the labels of %s/%s do not fit\n", folder, set);
+    free(bytes);
+    if (bad) pictures_free(p);
+    return bad ? -1 : 0;
+}
+
+void pictures_free(Pictures *p)
+{
+    free(p->grey);
+    free(p->label);
+    *p = (Pictures){0};
+}

@@ -1,0 +1,45 @@
+# The examples: build/examples/NAME/NAME from examples/NAME/NAME.nn and examples/NAME/*.c.
+#   make examples    builds them all
+#   make demo        trains and uses the network of examples/digits on Debian's Fashion-MNIST
+
+comma := ,
+EXAMPLES := graph gates xor theta descent embed digits
+EXAMPLE_BIN := $(foreach e,$(EXAMPLES),$(B)/examples/$(e)/$(e)) $(B)/examples/digits/predict
+DEMO_DATA := /usr/share/datasets/fashion-mnist
+DEMO_TEXT := make demo needs the pictures: sudo apt-get install dataset-fashion-mnist
+
+examples: $(EXAMPLE_BIN)
+
+# $(call MODEL,FOLDER,NAME,OPTIONS): the C of a model. nnc leaves a file alone that would not change,
+# so its time says nothing to make; touch does.
+define MODEL
+$(B)/examples/$(1)/$(2).c $(B)/examples/$(1)/$(2).h &: examples/$(1)/$(1).nn $(B)/nnc | $(B)/examples
+	$(B)/nnc compile $$< -o $(B)/examples/$(1) $(3)
+	touch $(B)/examples/$(1)/$(2).c $(B)/examples/$(1)/$(2).h
+endef
+
+# $(call PROGRAM,FOLDER,NAME,MODEL,SOURCES,LIBRARIES)
+define PROGRAM
+$(B)/examples/$(1)/$(2): $(4:%=examples/$(1)/%) $(wildcard examples/$(1)/*.h) \
+    $(B)/examples/$(1)/$(3).c $(B)/examples/$(1)/$(3).h $(B)/libnnrt.a
+	$(CC) $(STD) $(CFLAGS) $(SANFLAGS) $(WARN) -D_POSIX_C_SOURCE=200809L -Iruntime \
+	    -I$(B)/examples/$(1) -Iexamples/$(1) -o $$@ $(4:%=examples/$(1)/%) \
+	    $(B)/examples/$(1)/$(3).c $(B)/libnnrt.a $(5) -lm
+endef
+
+$(foreach e,$(EXAMPLES),$(eval $(call MODEL,$(e),$(e),)))
+$(foreach e,$(filter-out digits,$(EXAMPLES)),$(eval $(call PROGRAM,$(e),$(e),$(e),main.c,)))
+$(eval $(call MODEL,digits,reader,--name reader --entries predict$(comma)probs -D B=1))
+$(eval $(call PROGRAM,digits,digits,digits,main.c curve.c idx.c,-lz))
+$(eval $(call PROGRAM,digits,predict,reader,predict.c idx.c,-lz))
+
+$(B)/examples:
+	mkdir -p $@
+
+demo:
+	@test -e $(DEMO_DATA)/train-images-idx3-ubyte.gz || { echo "$(DEMO_TEXT)"; exit 1; }
+	@$(MAKE) --no-print-directory $(B)/examples/digits/digits $(B)/examples/digits/predict
+	$(B)/examples/digits/digits $(DEMO_DATA) 10 $(B)/examples/digits/fashion.safetensors
+	$(B)/examples/digits/predict $(DEMO_DATA) $(B)/examples/digits/fashion.safetensors
+
+.PHONY: examples demo

@@ -1,0 +1,97 @@
+#!/bin/sh
+# The examples. Each is built as its README says, and what it prints is compared with expected.txt,
+# which must also stand in its README; its .nn file's own tests run; its C is free of warnings. The
+# README in the top folder is held against the files that it shows. In: the variables of
+# tests/run.sh. Out: what failed, and last "N passed, M failed".
+set -u
+unset MAKEFLAGS MAKELEVEL MFLAGS
+build=$(dirname "$NNC")
+fashion=/usr/share/datasets/fashion-mnist
+passed=0
+failed=0
+
+check() { # NAME COMMAND.. : one test
+    name=$1
+    shift
+    if "$@" >"$SCRATCH/log" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED $name"
+        cat "$SCRATCH/log"
+    fi
+}
+
+make_program() {
+    make --no-print-directory B="$build" CC="$CC" CFLAGS="$CFLAGS" SANFLAGS="${SANFLAGS:-}" "$1"
+}
+
+same_output() { # EXPECTED COMMAND.. : whatever its exit status is
+    expected=$1
+    shift
+    "$@" >"$SCRATCH/out" 2>&1
+    diff -u "$expected" "$SCRATCH/out"
+}
+
+# Do the lines of $2 stand in $1, one after the other?
+contains() {
+    awk 'NR == FNR { want[++n] = $0; next }
+         { line[++m] = $0 }
+         END {
+             for (i = 0; i + n <= m; i++) {
+                 for (k = 1; k <= n && line[i + k] == want[k]; k++) {}
+                 if (k > n) exit 0
+             }
+             print "its lines do not stand in the README"
+             exit 1
+         }' "$2" "$1"
+}
+
+clean() { # COMPILER FILE FOLDER
+    "$1" -std=c11 -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror -D_POSIX_C_SOURCE=200809L \
+        -I"$INCLUDE" -I"$build/examples/$3" -Iexamples/"$3" -fsyntax-only "$2"
+}
+
+for folder in examples/*/; do
+    e=$(basename "$folder")
+    check "$e: its own tests" "$NNC" test "examples/$e/$e.nn"
+    check "$e: build" make_program "$build/examples/$e/$e"
+    for cc in gcc clang; do
+        command -v $cc >/dev/null || continue
+        for c in examples/"$e"/*.c; do
+            case $c in */predict.c) continue ;; esac # its header comes with the program below
+            check "$cc $c" clean $cc "$c" "$e"
+        done
+    done
+    [ -f "examples/$e/expected.txt" ] || continue
+    check "$e: output" same_output "examples/$e/expected.txt" "$build/examples/$e/$e"
+    check "$e: README" contains "examples/$e/README.md" "examples/$e/expected.txt"
+done
+
+through() { (cd examples/gates && "$NNC" check through_the_threshold.nn); }
+check "gates: the error" same_output examples/gates/through_the_threshold.txt through
+check "gates: the error in the README" \
+    contains examples/gates/README.md examples/gates/through_the_threshold.txt
+
+if [ -d $fashion ]; then
+    learn() { "$build/examples/digits/digits" $fashion 1 "$SCRATCH/$1" >"$SCRATCH/$1.out"; }
+    lines() { grep '^epoch' "$SCRATCH/$1.out" | sed 's/ *[0-9]* s left$//'; }
+    repeats() { learn again && [ "$(lines first)" = "$(lines again)" ]; }
+    agrees() { # predict finds the accuracy that digits found, 82.53 % is 8253 of 10000
+        told=$(lines first | sed -n 's/.* \([0-9]*\)\.\([0-9]*\) %$/\1\2/p')
+        "$build/examples/digits/predict" $fashion "$SCRATCH/first" >"$SCRATCH/predict.out" &&
+            grep "^right on $told of 10000 " "$SCRATCH/predict.out" && [ "$told" -ge 8000 ]
+    }
+    check "digits: build predict" make_program "$build/examples/digits/predict"
+    check "digits: learns" learn first
+    check "digits: learns the same again" repeats
+    check "digits: the saved weights" agrees
+fi
+
+if [ -f README.md ]; then
+    check "README: how to embed" contains README.md examples/embed/main.c
+    check "README: the model embedded" contains README.md examples/embed/embed.nn
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
