@@ -59,7 +59,9 @@ void curve_print(const float *y, int n, int columns, const char *below)
         if (r == 0) printf("%6.3f ", (double)high);
         else if (r == ROWS - 1) printf("%6.3f ", (double)low);
         else printf("%6s ", "");
-        for (int c = 0; c < (dots + 1) / 2; c++) print_braille(cell[r][c]);
+        int last = (dots + 1) / 2;
+        while (last > 0 && !cell[r][last - 1]) last--;
+        for (int c = 0; c < last; c++) print_braille(cell[r][c]);
         putchar('\n');
     }
     printf("%*s%s\n", LABEL - 1, "", below);
