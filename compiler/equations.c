@@ -1,7 +1,7 @@
 /* equations.c - the nodes of a graph as equations in the language.
- * In: a graph and its roots. Out: a unique name for every value that a reader wants to see by
- * itself, and expression texts with the fewest parentheses. What the language does by itself is not
- * written: broadcasting from the right, the 1-sized axes of a product with a vector, marks. */
+ * In: nodes and their names. Out: expression texts with the fewest parentheses. What the language
+ * does by itself is not written: broadcasting from the right, the 1-sized axes of a product with a
+ * vector, marks. */
 #include "equations.h"
 
 #include <math.h>
@@ -10,187 +10,6 @@
 
 /* How tightly an expression binds, in the order of the grammar. */
 enum { BY_SELECT, BY_OR, BY_AND, BY_COMPARE, BY_SUM, BY_PRODUCT, BY_SIGN, BY_POWER, BY_POSTFIX };
-
-struct Names {
-    int n;                    /* nodes of the graph when the names were given */
-    const char **name;        /* by Node.id */
-    bool *stands;
-    const char **taken;       /* an open hash table of interned names */
-    int n_taken, n_buckets;
-    int n_fresh;
-};
-
-/* ---- names ---------------------------------------------------------------------------------- */
-
-static const char **name_bucket(Names *m, const char *name)
-{
-    size_t i = (size_t)(uintptr_t)name >> 4;
-    while (m->taken[i % (size_t)m->n_buckets] && m->taken[i % (size_t)m->n_buckets] != name) i++;
-    return &m->taken[i % (size_t)m->n_buckets];
-}
-
-static void take_name(Names *m, const char *name)
-{
-    if (2 * m->n_taken >= m->n_buckets) {
-        const char **old = m->taken;
-        int n_old = m->n_buckets;
-        m->n_buckets = n_old ? 2 * n_old : 64;
-        m->taken = NEW_N(const char *, m->n_buckets);
-        for (int i = 0; i < n_old; i++)
-            if (old[i]) *name_bucket(m, old[i]) = old[i];
-    }
-    const char **b = name_bucket(m, name);
-    m->n_taken += !*b;
-    *b = name;
-}
-
-static const char *unique_name(Names *m, const char *name)
-{
-    const char *s = intern_str(name);
-    for (int i = 2; m->n_buckets && *name_bucket(m, s) == s; i++)
-        s = intern_str(format("%s_%d", name, i));
-    take_name(m, s);
-    return s;
-}
-
-static const char *fresh_name(Names *m)
-{
-    const char *s;
-    do s = intern_str(format("t%d", ++m->n_fresh));
-    while (*name_bucket(m, s) == s);
-    take_name(m, s);
-    return s;
-}
-
-/* A mark is its operand under a name: the operand is what a reader sees. */
-static const Node *seen(const Node *n)
-{
-    while (n->op == OP_MARK) n = n->in[0];
-    return n;
-}
-
-static bool is_leaf(const Node *n)
-{
-    return op_info[n->op].class == CLASS_LEAF && n->op != OP_DRAW;
-}
-
-/* Products with vectors and elements of array literals are built so. */
-bool is_vector_view(const Node *n)
-{
-    if (n->op != OP_RESHAPE) return false;
-    const Shape *a = &n->in[0]->type.shape, *b = &n->type.shape;
-    const Shape *flat = a->rank < b->rank ? a : b, *other = flat == a ? b : a;
-    int kept = 0;
-    for (int i = 0; i < other->rank; i++) {
-        if (size_is(other->size[i], 1)) continue;
-        if (kept == flat->rank || flat->size[kept++] != other->size[i]) return false;
-    }
-    return flat->rank <= 1;
-}
-
-/* Is n written anew at each use, as it says little beyond its operand? */
-static bool is_view(const Node *n)
-{
-    return n->op == OP_BROADCAST || n->op == OP_MARK || is_vector_view(n) ||
-           (n->op == OP_TRANSPOSE && (is_leaf(seen(n->in[0])) || seen(n->in[0])->name)) ||
-           (n->op == OP_CAST && is_leaf(seen(n->in[0])));
-}
-
-/* How often each node is written, where views are seen through. */
-static int *count_uses(const Graph *g, Node *const *roots, int n_roots)
-{
-    int *uses = NEW_N(int, g->nodes.n + 1);
-    for (int i = 0; i < n_roots; i++)
-        if (roots[i]) uses[roots[i]->id]++;
-    for (int i = g->nodes.n - 1; i >= 0; i--) {
-        const Node *n = g->nodes.at[i];
-        for (int k = 0; uses[i] && k < n->n_in; k++) uses[n->in[k]->id] += is_view(n) ? uses[i] : 1;
-    }
-    return uses;
-}
-
-static const char *leaf_name(const Node *n)
-{
-    switch (n->op) {
-    case OP_INPUT: return n->name;
-    case OP_PARAM:
-    case OP_STATE: return ((const Slot *)n->attr.ref)->path;
-    default: return NULL;
-    }
-}
-
-/* The names of leaves stand as they are; those of other values are made unique in graph order. */
-static void name_values(Names *m, const Graph *g, const int *uses, const char **wanted)
-{
-    for (int i = 0; i < m->n; i++) {
-        const Node *n = g->nodes.at[i];
-        if (!uses[i]) continue;
-        if (n->name && !n->adjoint_of) wanted[seen(n)->id] = n->name;
-        if (leaf_name(n)) take_name(m, m->name[i] = intern_str(leaf_name(n)));
-    }
-    for (int i = 0; i < m->n; i++) {
-        const Node *n = g->nodes.at[i];
-        if (uses[i] && wanted[i] && !is_leaf(n)) m->name[i] = unique_name(m, wanted[i]);
-    }
-}
-
-/* The adjoint of a value is the last of the nodes that were made for it and have its shape. */
-static void name_adjoints(Names *m, const Graph *g, const int *uses)
-{
-    int *adjoint = NEW_N(int, m->n + 1);               /* id + 1, by the id of the value */
-    for (int i = 0; i < m->n; i++) {
-        const Node *n = g->nodes.at[i], *of = n->adjoint_of;
-        if (uses[i] && of && !is_leaf(n) && !is_view(n) && !m->name[i] &&
-            shape_equal(&n->type.shape, &of->type.shape))
-            adjoint[seen(of)->id] = i + 1;
-    }
-    for (int i = 0; i < m->n; i++)
-        if (adjoint[i] && m->name[i]) {
-            const char *dot = strrchr(m->name[i], '.');
-            const char *of = dot ? dot + 1 : m->name[i];
-            m->name[adjoint[i] - 1] = unique_name(m, format("d_%s", of));
-        }
-}
-
-Names *names_of(const Graph *g, Node *const *roots, int n_roots)
-{
-    Names *m = NEW(Names);
-    m->n = g->nodes.n;
-    m->name = NEW_N(const char *, m->n + 1);
-    m->stands = NEW_N(bool, m->n + 1);
-    take_name(m, intern_str("params"));
-    int *uses = count_uses(g, roots, n_roots);
-    name_values(m, g, uses, NEW_N(const char *, m->n + 1));
-    name_adjoints(m, g, uses);
-    for (int i = 0; i < m->n; i++) {
-        const Node *n = g->nodes.at[i];
-        if (!uses[i] || is_leaf(n)) continue;
-        bool shared = (uses[i] > 1 && !is_view(n)) || n->op == OP_DRAW;
-        if (!m->name[i] && shared) m->name[i] = fresh_name(m);
-        m->stands[i] = m->name[i] != NULL;
-    }
-    return m;
-}
-
-void names_give(Names *m, const Node *n, const char *name)
-{
-    if (m->name[n->id] && !strcmp(m->name[n->id], name)) return;
-    m->name[n->id] = unique_name(m, name);
-    m->stands[n->id] = true;
-}
-
-const char *node_name(Names *m, const Node *n)
-{
-    n = seen(n);
-    return n->id < m->n ? m->name[n->id] : NULL;
-}
-
-bool node_stands(Names *m, const Node *n)
-{
-    return n->id < m->n && m->stands[n->id] && !is_leaf(n);
-}
-
-/* ---- expressions ---------------------------------------------------------------------------- */
 
 static void write_operand(Text *out, Names *m, const Node *n, int by, bool stretches);
 
@@ -341,19 +160,23 @@ static void write_transpose(Text *out, Names *m, const Node *n)
         return;
     }
     write_list(out, m, "transpose(", 1, n->in);
-    for (int i = 0; i < r; i++) text_add(out, "%s%d", i ? ", " : ", [", n->attr.perm[i]);
-    text_add(out, "])");
+    for (int i = 0; i < r; i++) text_add(out, "%s%d", i ? ", " : ", (", n->attr.perm[i]);
+    text_add(out, "))");
 }
 
+/* pad(x, 1, 1, axis = 2), nested where several axes grow. */
 static void write_pad(Text *out, Names *m, const Node *n)
 {
-    write_list(out, m, "pad(", 1, n->in);
-    for (int i = 0; i < n->type.shape.rank; i++) {
-        SizeRef more = size_sub(n->type.shape.size[i], n->in[0]->type.shape.size[i]);
-        text_add(out, "%s%s:%s", i ? ", " : ", [", size_text(n->attr.lo[i]),
-                 size_text(size_sub(more, n->attr.lo[i])));
+    const Shape *from = &n->in[0]->type.shape, *to = &n->type.shape;
+    for (int i = 0; i < to->rank; i++)
+        if (from->size[i] != to->size[i]) text_add(out, "pad(");
+    write_operand(out, m, n->in[0], BY_SELECT, false);
+    for (int i = 0; i < to->rank; i++) {
+        SizeRef more = size_sub(to->size[i], from->size[i]);
+        if (from->size[i] == to->size[i]) continue;
+        text_add(out, ", %s, %s, axis = %d)", size_text(n->attr.lo[i]),
+                 size_text(size_sub(more, n->attr.lo[i])), i);
     }
-    text_add(out, "])");
 }
 
 static void write_custom(Text *out, Names *m, const Node *n)
@@ -380,6 +203,16 @@ static bool is_array_literal(const Node *n)
     return literal;
 }
 
+/* zeros[3, 4] and ones[3, 4] */
+static bool write_constant(Text *out, const Node *n)
+{
+    const Node *v = n->in[0];
+    if (v->op != OP_CONST || (v->attr.num != 0 && v->attr.num != 1)) return false;
+    text_add(out, v->attr.num != 0 ? "ones" : "zeros");
+    write_sizes(out, &n->type.shape);
+    return true;
+}
+
 /* Calls, leaves and indexing: what binds tightest. */
 static void write_primary(Text *out, Names *m, const Node *n)
 {
@@ -388,7 +221,10 @@ static void write_primary(Text *out, Names *m, const Node *n)
     case OP_SIZE: text_add(out, "%s", size_text(n->attr.size)); return;
     case OP_TABLE: write_table(out, n); return;
     case OP_DRAW: write_draw(out, n); return;
-    case OP_IOTA: text_add(out, "iota(axis = %ld)", n->attr.k); return;
+    case OP_IOTA:
+        text_add(out, n->type.shape.rank == 1 ? "iota" : "iota(axis = %ld)", n->attr.k);
+        if (n->type.shape.rank == 1) write_sizes(out, &n->type.shape);
+        return;
     case OP_INPUT: text_add(out, "input%ld", n->attr.k); return;
     case OP_SLICE: write_slice(out, m, n); return;
     case OP_TRANSPOSE: write_transpose(out, m, n); return;
@@ -405,6 +241,7 @@ static void write_primary(Text *out, Names *m, const Node *n)
         write_fold(out, m, n);
         return;
     }
+    if (n->op == OP_BROADCAST && write_constant(out, n)) return;
     if (is_array_literal(n)) {
         write_list(out, m, "[", n->n_in, n->in);
         text_add(out, "]");

@@ -31,6 +31,10 @@ void node_equation(Text *out, Names *m, const Node *n);
 /* What a user of n writes: its name or its value. */
 void node_operand(Text *out, Names *m, const Node *n);
 
+/* What a reader sees of n: marks are their operand under a name. */
+const Node *seen(const Node *n);
+/* How the source calls an input, a param or a state; NULL for others. */
+const char *leaf_name(const Node *n);
 /* Does n only add or drop axes of size 1 around a vector or a scalar: [m] as [1, m]? It is not
  * written; users of n write its operand. */
 bool is_vector_view(const Node *n);

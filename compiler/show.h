@@ -40,6 +40,10 @@ void show_line(Text *out, const char *equation, const char *comment);
 void show_entry(Text *out, const Program *p, const Entry *e, bool rules);
 /* The derivative as equations; false when the entry has none, with the reason in the text. */
 bool show_derivative(Text *out, Entry *e);
+/* The loop that a SCAN node is a result of; m: names of the graph g around it. */
+void show_scan(Text *out, Names *m, const Graph *g, const Node *scan);
+/* Are both results of one loop? */
+bool same_scan(const Node *a, const Node *b);
 /* Every value with its numbers. */
 void show_numbers(Text *out, const Study *s);
 void show_dot(Text *out, const Study *s);

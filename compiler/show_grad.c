@@ -40,6 +40,18 @@ static const char *operand_text(Names *m, const Node *n)
     return out.s;
 }
 
+/* The equation of n; a loop once, at the first of its results. */
+static void show_equation(Text *out, Names *m, const Graph *g, const Node *n, const char *comment)
+{
+    if (n->op != OP_SCAN) {
+        show_line(out, equation_text(m, n), comment);
+        return;
+    }
+    for (int i = 0; i < n->id; i++)
+        if (same_scan(g->nodes.at[i], n) && node_stands(m, g->nodes.at[i])) return;
+    show_scan(out, m, g, n);
+}
+
 /* ---- an entry as it is ----------------------------------------------------------------------- */
 
 typedef VEC(Node *) NodeList;
@@ -97,18 +109,29 @@ static void show_results(Text *out, Names *m, const Program *p, const Entry *e)
     if (tensors.n) show_line(out, format("return %s", tensors.s), NULL);
 }
 
+/* The gradient of net.W is d_net.W, however many W there are. */
+static void name_slot_adjoints(Names *m, const Graph *g)
+{
+    for (int i = 0; i < g->nodes.n; i++) {
+        const Node *n = g->nodes.at[i], *of = n->adjoint_of;
+        if (of && of->op == OP_PARAM && node_stands(m, n))
+            names_give(m, n, format("d_%s", ((const Slot *)of->attr.ref)->path));
+    }
+}
+
 void show_entry(Text *out, const Program *p, const Entry *e, bool rules)
 {
     NodeList roots = roots_of(e);
     Names *m = names_of(e->g, roots.at, roots.n);
     bool *live = mark_reached(e->g, &roots);
+    name_slot_adjoints(m, e->g);
     entry_heading(out, e);
     show_slots(out, e->g, live);
     for (int i = 0; i < e->g->nodes.n; i++) {
         const Node *n = e->g->nodes.at[i];
         if (!live[i] || n->op == OP_MARK || !node_stands(m, n)) continue;
         const char *rule = rules && n->adjoint_of && n->rule ? n->rule : NULL;
-        show_line(out, equation_text(m, n), rule ? rule : type_text(n->type));
+        show_equation(out, m, e->g, n, rule ? rule : type_text(n->type));
     }
     show_results(out, m, p, e);
 }
@@ -168,9 +191,9 @@ static void show_backward(Text *out, const Study *s, Names *m, const bool *forwa
     for (int i = 0; i < s->g->nodes.n; i++) {
         const Node *n = s->g->nodes.at[i];
         const Item *item = live[i] ? item_with_adjoint(s, n) : NULL;
+        const char *rule = item ? item->rule : NULL;
         if (live[i] && !forward[i] && node_stands(m, n))
-            show_line(out, equation_text(m, n),
-                      item && item->rule ? item->rule : type_text(n->type));
+            show_equation(out, m, s->g, n, rule ? rule : type_text(n->type));
         if (item) show_aliases(out, s, m, n);
     }
 }
@@ -188,9 +211,10 @@ bool show_derivative(Text *out, Entry *e)
     bool *forward = used_by_values(s);
     entry_heading(out, e);
     show_slots(out, s->g, forward);
-    for (int i = 0; i < s->g->nodes.n; i++)
-        if (forward[i] && node_stands(m, s->g->nodes.at[i]))
-            show_line(out, equation_text(m, s->g->nodes.at[i]), type_text(s->g->nodes.at[i]->type));
+    for (int i = 0; i < s->g->nodes.n; i++) {
+        const Node *n = s->g->nodes.at[i];
+        if (forward[i] && node_stands(m, n)) show_equation(out, m, s->g, n, type_text(n->type));
+    }
     text_add(out, "backward\n");
     show_backward(out, s, m, forward);
     return true;
