@@ -214,6 +214,22 @@ Value call_value(Env *e, Value f, ArgumentList *args, const Expr *site, Span who
     return call_one(&f, args, NULL, whole);
 }
 
+/* zeros[.., n]: the sizes that `..` stands for */
+static bool push_dots(Env *e, ArgumentList *args, const Expr *x)
+{
+    if (!e->has_dots) {
+        Diag *d = error_at("E0306", x->span, "`..` stands for nothing here");
+        diag_here(d, "%s", "");
+        return false;
+    }
+    for (int i = 0; i < e->dots.rank; i++) {
+        Argument a = {.expr = x, .span = x->span, .value = NEW(Value)};
+        *a.value = value_size(e->dots.size[i], x->span);
+        vec_push(args, a);
+    }
+    return true;
+}
+
 /* Dense[128, act = relu]: a layer with static arguments; zeros[2, 3]: sizes for a builtin. */
 Value apply_statics(Env *e, Value f, const Expr *x)
 {
@@ -226,7 +242,9 @@ Value apply_statics(Env *e, Value f, const Expr *x)
     const char *eq = low->eq_name;
     low->eq_name = NULL;
     ArgumentList statics = {0};
-    for (int i = 0; i < x->list.n; i++) push_argument(e, &statics, x->list.at[i]);
+    for (int i = 0; i < x->list.n; i++)
+        if (x->list.at[i]->kind != EX_DOTS) push_argument(e, &statics, x->list.at[i]);
+        else if (!push_dots(e, &statics, x->list.at[i])) return value_poison();
     low->eq_name = eq;
     for (int i = 0; i < statics.n; i++)
         if (statics.at[i].value->kind == V_POISON) return value_poison();
@@ -234,6 +252,14 @@ Value apply_statics(Env *e, Value f, const Expr *x)
     f.span = x->span;
     if (f.kind == V_BUILTIN && !strcmp(f.builtin->signature, "value")) return f.builtin->call(e, f.builtin, &statics, x->span);
     return f;
+}
+
+/* `params` alone is the set of all; called, it takes an instance. */
+static Value called_value(Env *e, const Expr *x)
+{
+    bool is_params = x->kind == EX_NAME && !strcmp(x->name, "params") && !env_find(e, x->name);
+    if (!is_params) return lower_expr(e, x);
+    return (Value){.kind = V_BUILTIN, .span = x->span, .builtin = builtin_find(x->name)};
 }
 
 /* f(a, b), and a |> f(b), which is f(a, b). */
@@ -245,7 +271,7 @@ Value lower_call(Env *e, const Expr *x)
     low->eq_name = NULL;
     if (x->kind == EX_BINARY) push_argument(e, &args, x->a);
     const Expr *f_expr = callee->kind == EX_CALL ? callee->a : callee;
-    Value f = lower_expr(e, f_expr);
+    Value f = called_value(e, f_expr);
     if (callee->kind == EX_CALL)
         for (int i = 0; i < callee->list.n; i++) push_argument(e, &args, callee->list.at[i]);
     low->eq_name = eq;

@@ -71,7 +71,7 @@ static void yyerror(const Span *at, Parser *p, const char *message);
 %type <name> alias path
 %type <names> names
 %type <expr> expr op unary power postfix primary arg item1 dim_size
-%type <exprs> exprs args items dim_sizes
+%type <exprs> exprs elements args items dim_sizes
 %type <type> type type_given result
 %type <types> types
 %type <elem> element
@@ -381,7 +381,12 @@ primary:
   | "(" expr ")"                        { $$ = $2; $$->span = @$; }
   | "(" expr "," exprs ")"              { $$ = expr_list(p, EX_TUPLE, @$, @$, NULL,
                                                          list_before($2, &$4)); }
-  | "[" exprs "]"                       { $$ = expr_list(p, EX_ARRAY, @$, @$, NULL, $2); }
+  | "[" elements "]"                    { $$ = expr_list(p, EX_ARRAY, @$, @$, NULL, $2); }
+  ;
+
+elements:
+    dim_size                            { $$ = (ExprList){0}; vec_push(&$$, $1); }
+  | elements "," dim_size               { $$ = $1; vec_push(&$$, $3); }
   ;
 
 args:

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static const char *const prelude_names[] = {"nn", "activation", "loss", "init", "optim"};
+static const char *const prelude_names[] = {"nn", "conv", "norm", "activation", "loss", "init", "optim"};
 enum { N_PRELUDE = sizeof prelude_names / sizeof *prelude_names };
 
 typedef struct Loaded { const char *key; Module *module; bool busy; } Loaded;
