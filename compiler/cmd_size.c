@@ -5,6 +5,7 @@
 #include "kernel.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* "1234567" as "1 234 567". */
@@ -43,12 +44,29 @@ static double table_bytes(const CodeList *codes)
     return sum;
 }
 
+/* Every value that is stored gets a name: what the entry calls it, or v1, v2, .. */
+static void name_values(const Code *c)
+{
+    const Entry *e = c->entry;
+    for (int i = 0, fresh = 0; i < c->defs.n; i++) {
+        const Node *n = c->defs.at[i]->node;
+        const char *name = node_name(c->names, n);
+        for (int k = 0; k < e->outputs.n && !name; k++)
+            if (e->outputs.at[k].node == n) name = e->outputs.at[k].name;
+        if (!node_name(c->names, n))
+            names_give(c->names, n, name ? name : format("v%d", ++fresh));
+    }
+}
+
 static void print_kernel(const Code *c, const Kernel *k)
 {
     for (int i = 0; i < k->defs.n; i++) {
         const Def *d = k->defs.at[i];
         Text equation = {0};
-        node_equation(&equation, c->names, d->node);
+        if (leaf_name(d->node) && d->copies.n)
+            text_add(&equation, "%s = ", d->copies.at[0]->name);
+        if (leaf_name(d->node)) node_value(&equation, c->names, d->node);
+        else node_equation(&equation, c->names, d->node);
         double bytes = d->home && d->home->memory == MEM_WORK ? (double)d->home->bytes : 0;
         printf("    %15s %13s   %s\n", i ? "" : grouped(k->flops), bytes > 0 ? grouped(bytes) : "",
                equation.s ? equation.s : "");
@@ -66,8 +84,41 @@ static void print_entry(const Code *c)
     printf("    work area  %s bytes\n", grouped((double)c->work_bytes));
     printf("    stack      %s bytes, about\n", grouped((double)c->stack_bytes));
     printf("    operations %s\n", grouped(c->flops));
+    name_values(c);
     if (c->kernels.n) printf("    %15s %13s\n", "operations", "bytes");
     for (int i = 0; i < c->kernels.n; i++) print_kernel(c, c->kernels.at[i]);
+}
+
+/* ---- flash ----------------------------------------------------------------------------------- */
+
+/* Code and constants in bytes, -1: unknown. Measured: the model as one file is compiled for size
+ * by $CC (a cross compiler gives the numbers of its target), without the variants for particular
+ * processors. */
+static long flash_bytes(Program *p)
+{
+    Text header = {0}, source = {0}, whole = {0};
+    const char *tmp = getenv("TMPDIR"), *cc = getenv("CC");
+    char *dir = (char *)(uintptr_t)format("%s/nnc-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    long bytes = -1;
+    options.single_file = true;
+    emit_program(p, &header, &source);
+    paste_runtime(&whole, &source);
+    if (!mkdtemp(dir)) return -1;
+    const char *h = format("%s/%s.h", dir, p->name), *c = format("%s/%s.c", dir, p->name);
+    if (write_output(h, header.s, header.n) == EXIT_OK &&
+        write_output(c, whole.s, whole.n) == EXIT_OK) {
+        FILE *f = popen(format("cd '%s' && { %s -Os -w -DNN_SCALAR -DNN_ONE_ISA "
+                               "-fno-asynchronous-unwind-tables -c %s.c -o model.o && size model.o;"
+                               "} 2>/dev/null | tail -n 1", dir, cc && *cc ? cc : "cc", p->name),
+                        "r");
+        if (f && fscanf(f, "%ld", &bytes) != 1) bytes = -1;
+        if (f) pclose(f);
+    }
+    remove(h);
+    remove(c);
+    remove(format("%s/model.o", dir));
+    remove(dir);
+    return bytes;
 }
 
 int cmd_size(void)
@@ -83,10 +134,15 @@ int cmd_size(void)
     double work = 0, params = slot_bytes(&p->params), states = slot_bytes(&p->states);
     for (int i = 0; i < codes.n; i++) work = fmax(work, (double)codes.at[i]->work_bytes);
     double tables = table_bytes(&codes);
+    long flash = flash_bytes(p);
     printf("parameters  %s bytes\n", grouped(params));
     printf("states      %s bytes\n", grouped(states));
     printf("tables      %s bytes, constant\n", grouped(tables));
     printf("work area   %s bytes, the largest of the entries\n", grouped(work));
+    if (flash >= 0)
+        printf("flash       %s bytes: code and tables, compiled with -Os\n",
+               grouped((double)flash));
+    else printf("flash       unknown: no C compiler; set CC\n");
     printf("RAM         %s bytes: parameters, states and work area\n",
            grouped(params + states + work));
     for (int i = 0; i < codes.n; i++) print_entry(codes.at[i]);

@@ -291,7 +291,12 @@ static void write_factor(Text *out, Names *m, const Node *n, int by, bool right)
 static void write_value(Text *out, Names *m, const Node *n)
 {
     const Infix *f = infix_of(n->op);
-    if (n->op == OP_MATMUL) {
+    double v;
+    if (n->op == OP_ADD && !node_name(m, n->in[1]) && node_is_const(n->in[1], &v) && v < 0) {
+        write_operand(out, m, n->in[0], f->left, true);         /* a + -2 is written a - 2 */
+        text_add(out, " - ");
+        number_text(out, n->type.elem, -v);
+    } else if (n->op == OP_MATMUL) {
         write_factor(out, m, n->in[0], f->left, false);
         text_add(out, " @ ");
         write_factor(out, m, n->in[1], f->right, true);
