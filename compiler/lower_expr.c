@@ -152,18 +152,29 @@ static Value static_divide(const Value *a, const Value *b, Span at)
     Value v = {.kind = V_NUMBER, .span = at, .num = constant ? a->num / b->num : NAN, .size = size_div(a->size, b->size)};
     bool exact = size_mul(v.size, b->size) == a->size;
     if (!constant && !exact) v.over = a->size, v.under = b->size;
-    if (constant && exact && size_is_const(v.size, &k)) v.num = (double)k;
+    if (exact && size_is_const(v.size, &k)) v.num = (double)k;
     return v;
 }
 
-static Value static_sized(Operator op, const Value *a, const Value *b, Span at)
+static SizeRef sized(Operator op, SizeRef a, SizeRef b)
 {
     switch (op) {
-    case O_ADD: return value_size(size_add(a->size, b->size), at);
-    case O_SUB: return value_size(size_sub(a->size, b->size), at);
-    case O_MUL: return value_size(size_mul(a->size, b->size), at);
-    default: return value_size(size_mod(a->size, b->size), at);
+    case O_ADD: return size_add(a, b);
+    case O_SUB: return size_sub(a, b);
+    case O_MUL: return size_mul(a, b);
+    default: return size_mod(a, b);
     }
+}
+
+/* a quotient that is not known yet goes on as a quotient: (N/2) + 1 is (N + 2)/2 */
+static void keep_quotient(Operator op, const Value *a, const Value *b, Value *v)
+{
+    SizeRef one = size_const(1);
+    SizeRef x = a->over ? a->over : a->size, y = b->over ? b->over : b->size;
+    SizeRef p = a->over ? a->under : one, q = b->over ? b->under : one;
+    if ((!a->over && !b->over) || op == O_MOD) return;
+    v->under = size_mul(p, q);
+    v->over = op == O_MUL ? size_mul(x, y) : sized(op, size_mul(x, q), size_mul(y, p));
 }
 
 static Value static_power(const Value *a, const Value *b, Span at)
@@ -188,15 +199,19 @@ static double plain_arithmetic(Operator op, double a, double b)
     }
 }
 
+/* A number has two faces: as a size it is an integer, quotients rounded down as in C; as data it is
+ * the exact value. */
 static Value static_arithmetic(Operator op, const Value *a, const Value *b, Span at)
 {
     if (op == O_DIV) return static_divide(a, b, at);
     if (op == O_POW) return static_power(a, b, at);
-    if (whole(a) && whole(b) && !(op == O_MOD && size_is(b->size, 0))) {
-        Value v = static_sized(op, a, b, at);
-        if (!isnan(v.num) || isnan(a->num) || isnan(b->num)) return v;
-    }
-    return value_number(plain_arithmetic(op, a->num, b->num), at);
+    double x = plain_arithmetic(op, a->num, b->num);
+    bool has_size = a->size && b->size && !(op == O_MOD && size_is(b->size, 0));
+    if (!has_size) return value_number(x, at);
+    Value v = value_size(sized(op, a->size, b->size), at);
+    if (!isnan(a->num) && !isnan(b->num)) v.num = x;
+    keep_quotient(op, a, b, &v);
+    return v;
 }
 
 /* -1 less, 0 equal, 1 greater, 2 not known at compile time */
