@@ -62,12 +62,13 @@ static void unknown_define(const char *name)
     if (near) diag_hint(d, "did you mean `%s`?", near);
 }
 
-/* A number, or arithmetic with numbers. */
+/* A number, true or false, or arithmetic with numbers. */
 static Value defined_value(const Define *def)
 {
     char *end;
     double v = strtod(def->value, &end);
     if (end != def->value && !*end && v == v) return value_number(v, (Span){0});
+    if (!strcmp(def->value, "true") || !strcmp(def->value, "false")) return value_bool(def->value[0] == 't', (Span){0});
     bool arithmetic = *def->value && !def->value[strspn(def->value, "0123456789.e+-*/%^() ")];
     const Expr *x = arithmetic ? parse_formula(def->value) : NULL;
     Value made = x ? lower_expr(env_new(NULL, low->root, NULL, low->file), x) : value_poison();
