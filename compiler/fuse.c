@@ -29,7 +29,7 @@ static bool stands_alone(const Node *n)
 {
     switch (n->op) {
     case OP_MATMUL: return !unrolled_terms(n);
-    case OP_DRAW: case OP_CONCAT: case OP_PAD: case OP_SCATTER: return true;
+    case OP_DRAW: case OP_CONCAT: case OP_PAD: case OP_SCATTER: case OP_UNWINDOW: return true;
     default: return op_info[n->op].class == CLASS_FOLD;
     }
 }
@@ -106,8 +106,8 @@ static Node *stride_of(Node *n, int axis, SizeRef *stride)
     return opaque || (is_free(b) && !is_leaf_memory(b)) ? NULL : b;
 }
 
-/* Can the runtime's product read n in place: rows or columns one after another? */
-static Node *matrix_base(Node *n)
+/* Can the runtime's product read n in place: rows, or columns when turned, one after another? */
+static Node *matrix_base(Node *n, bool *turned)
 {
     int r = n->type.shape.rank;
     SizeRef down, across;
@@ -115,14 +115,19 @@ static Node *matrix_base(Node *n)
     if (!b || !stride_of(n, r - 1, &across)) return NULL;
     bool row = size_is(n->type.shape.size[r - 2], 1), column = size_is(n->type.shape.size[r - 1], 1);
     bool plain = (size_is(across, 1) || column) && (row || !size_is(down, 0));
-    bool turned = (size_is(down, 1) || row) && (column || !size_is(across, 0));
-    return plain || turned ? b : NULL;
+    *turned = !plain;
+    return plain || ((size_is(down, 1) || row) && (column || !size_is(across, 0))) ? b : NULL;
 }
 
-static void force_matrix(Choice *c, Node *n)
+static void force_matrix(Choice *c, Node *n, Node *base) { force_base(c, n, base ? base : n); }
+
+/* There is no product of two operands that are both stored by columns: the second is copied. */
+static void force_product(Choice *c, const Product *p)
 {
-    Node *b = matrix_base(see_through(n));
-    force_base(c, n, b ? b : n);
+    bool turned_a = false, turned_b = false;
+    Node *a = matrix_base(see_through(p->a), &turned_a), *b = matrix_base(see_through(p->b), &turned_b);
+    force_matrix(c, p->a, a);
+    force_matrix(c, p->b, a && turned_a && turned_b ? NULL : b);
 }
 
 /* A row that lies in memory element after element, once its base is kept. */
@@ -175,10 +180,7 @@ static void force_operands(Choice *c, Node *n)
 {
     if (c->head[n->id]) {
         const Def *d = c->head[n->id];
-        for (int i = 0; i < d->products.n; i++) {
-            force_matrix(c, d->products.at[i].a);
-            force_matrix(c, d->products.at[i].b);
-        }
+        for (int i = 0; i < d->products.n; i++) force_product(c, &d->products.at[i]);
         if (d->bias) force(c, row_base(d->bias));
         return;
     }
@@ -318,7 +320,7 @@ static DefKind kind_of(const Node *n)
     switch (n->op) {
     case OP_ARGMAX: case OP_ARGMIN: return DEF_ARG;
     case OP_CONCAT: case OP_PAD: return DEF_JOIN;
-    case OP_SCATTER: return DEF_SCATTER;
+    case OP_SCATTER: case OP_UNWINDOW: return DEF_SCATTER;
     case OP_DRAW: return DEF_DRAW;
     case OP_MATMUL: return unrolled_terms(n) ? DEF_MAP : DEF_FOLD;
     default: return op_info[n->op].class == CLASS_FOLD ? DEF_FOLD : DEF_MAP;
@@ -329,6 +331,8 @@ bool fold_is_in_row(const Node *n)
 {
     enum { LONG_ROW = 32 };
     const Shape *s = &n->in[0]->type.shape;
+    const Node *x = see_through(n->in[0]);
+    if (is_free(x) && !is_leaf_memory(x)) return false;
     if (n->op != OP_SUM && n->op != OP_MAXOF && n->op != OP_MINOF) return false;
     if (!elem_is_real(n->type.elem) || n->type.elem == ELEM_F16 || !s->rank) return false;
     return n->attr.axes >> (s->rank - 1) & 1 && size_upper(s->size[s->rank - 1]) >= LONG_ROW;

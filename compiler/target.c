@@ -136,7 +136,7 @@ static void keep_old_slots(Code *c, const TargetList *targets)
     for (int i = 0; i < targets->n; i++) {
         Target *t = &targets->at[i];
         bool from_slot = t->node->op == OP_PARAM || t->node->op == OP_STATE;
-        if (from_slot && t->node->attr.ref != t->to->slot && is_updated(targets, t->node))
+        if (t->is_update && from_slot && t->node->attr.ref != t->to->slot && is_updated(targets, t->node))
             t->node = keep_old(c, t->node);
     }
 }
