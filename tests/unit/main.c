@@ -16,6 +16,7 @@ static Suite *(*const suites[])(void) = {
 
 int main(void)
 {
+    setenv("CK_DEFAULT_TIMEOUT", "120", 0);            /* a busy machine is no error */
     SRunner *runner = srunner_create(NULL);
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++)
         srunner_add_suite(runner, suites[i]());
