@@ -86,6 +86,12 @@ static bool given_size(Pattern *p, const Argument *a)
         diag_here(d, "%s", "");
         return false;
     }
+    if (a->value->kind == V_NUMBER && a->value->size && size_upper(a->value->size) < 0) {
+        Diag *d = error_at("E0307", a->span, "this size would be negative: %s", size_text(a->value->size));
+        diag_here(d, "%s", "");
+        diag_context(d, a->span);
+        return false;
+    }
     if (a->value->kind == V_NUMBER && a->value->size) axis->size = a->value->size;
     else {
         Diag *d = error_at("E0306", a->span, "the size of an axis must be known at compile time");

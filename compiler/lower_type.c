@@ -104,10 +104,20 @@ long largest_bytes(Type t)
     return n > LONG_MAX / each ? LONG_MAX : n * each;
 }
 
+static bool negative_axis(Type t, SizeRef s, Span at)
+{
+    Diag *d = error_at("E0307", at, "this would be %s, and %s is negative", type_text(t), size_text(s));
+    diag_here(d, "%s", "");
+    diag_context(d, at);
+    return false;
+}
+
 /* Offsets and loop counters of the generated code are 32 bits wide. */
 bool check_bytes(Type t, Span at)
 {
     long n = largest_bytes(t);
+    for (int i = 0; i < t.shape.rank; i++)
+        if (size_upper(t.shape.size[i]) < 0) return negative_axis(t, t.shape.size[i], at);
     if (n <= MAX_BYTES) return true;
     Diag *d = error_at("E0605", at, "%s is too large", type_text(t));
     diag_here(d, n == LONG_MAX ? "more bytes than can be counted" : "%ld bytes", n);
