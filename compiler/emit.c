@@ -172,7 +172,10 @@ static void emit_kernel(Text *out, Emit *e, const Kernel *k)
     switch (k->kind) {
     case DEF_GEMM: emit_gemm(e, k->defs.at[0]); break;
     case DEF_JOIN: emit_join(e, k->defs.at[0]); break;
-    case DEF_SCATTER: emit_scatter(e, k->defs.at[0]); break;
+    case DEF_SCATTER:
+        if (k->defs.at[0]->node->op == OP_UNWINDOW) emit_unwindow(e, k->defs.at[0]);
+        else emit_scatter(e, k->defs.at[0]);
+        break;
     case DEF_DRAW: emit_draw(e, k->defs.at[0]); break;
     default: emit_loops(e);
     }

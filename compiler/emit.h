@@ -97,8 +97,9 @@ Index open_index(Emit *e, const Shape *s, int rank);
 void emit_gemm(Emit *e, const Def *d);
 void emit_join(Emit *e, const Def *d);
 void emit_scatter(Emit *e, const Def *d);
+void emit_unwindow(Emit *e, const Def *d);
 void emit_draw(Emit *e, const Def *d);
-void store_copies(Emit *e, const Def *d);
+void store_copies(Emit *e, const Def *d, int skip);
 
 /* ---- emit_note.c ---- */
 

@@ -74,7 +74,7 @@ void emit_gemm(Emit *e, const Def *d)
     for (int i = 0; i < batch; i++) open_loop(e, d->node->type.shape.size[i]);
     for (int i = 0; i < d->products.n; i++) emit_product(e, d, i);
     for (int i = batch; i-- > 0;) close_loop(e, d->node->type.shape.size[i], false);
-    store_copies(e, d);
+    store_copies(e, d, 0);
 }
 
 /* ---- random numbers ---- */
@@ -94,7 +94,7 @@ void emit_draw(Emit *e, const Def *d)
         add_line(e, 0, format("nn_orthogonal%s(%s, %s, %s, %s);", suffix(n), to, c_size(rows),
                               c_size(size_div(shape_count(&n->type.shape), rows)), scratch_text(e)));
     }
-    store_copies(e, d);
+    store_copies(e, d, 0);
 }
 
 /* ---- parts ---- */
@@ -144,7 +144,38 @@ void emit_join(Emit *e, const Def *d)
         emit_block(e, d, see_through(n->in[k]), lo);
         if (n->op == OP_CONCAT) lo[n->attr.k] = size_add(lo[n->attr.k], n->in[k]->type.shape.size[n->attr.k]);
     }
-    store_copies(e, d);
+    store_copies(e, d, 0);
+}
+
+/* element `target` of the result += element `from` of n */
+static void add_to_element(Emit *e, const Def *d, Node *n, const Index *from, const Index *target)
+{
+    e->counts.n = 0;
+    count_values(e, n, from);
+    Frag f = value_of(e, n, from);
+    const char *element = element_text(e, d->home, &d->node->type.shape, target);
+    if (converted(d->home, f) == f.s) {
+        add_line(e, e->depth, format("%s += %s;", element, f.s));
+        return;
+    }
+    Frag pair[2] = {{element, C_PRIMARY, 0}, f};
+    Frag sum = apply_template(e, op_info[OP_ADD].value, d->node->type.elem, pair);
+    add_line(e, e->depth, format("%s = %s;", element, converted(d->home, sum)));
+}
+
+/* Adds up what windows overlap. Within the innermost loop no element is met twice. */
+void emit_unwindow(Emit *e, const Def *d)
+{
+    Node *windows = see_through(d->node->in[0]);
+    const Shape *s = &windows->type.shape;
+    emit_zeros(e, d);
+    for (int i = 0; i < s->rank; i++) open_loop(e, s->size[i]);
+    Index from = open_index(e, s, s->rank), target;
+    index_window(&d->node->attr, s, &from, &target);
+    target.rank = d->node->type.shape.rank;
+    add_to_element(e, d, windows, &from, &target);
+    for (int i = s->rank; i-- > 0;) close_loop(e, s->size[i], i == s->rank - 1);
+    store_copies(e, d, 0);
 }
 
 /* Adds every row to the row of the result that its index names, clamped. */
@@ -169,16 +200,7 @@ void emit_scatter(Emit *e, const Def *d)
         target.at[i] = i ? from.at[outer + i - 1] : affine_var(var);
         target.run[i] = 1;
     }
-    e->counts.n = 0;
-    count_values(e, rows, &from);
-    Frag f = value_of(e, rows, &from);
-    const char *element = element_text(e, d->home, to, &target);
-    if (converted(d->home, f) == f.s) add_line(e, e->depth, format("%s += %s;", element, f.s));
-    else {
-        Frag pair[2] = {{element, C_PRIMARY, 0}, f};
-        Frag sum = apply_template(e, op_info[OP_ADD].value, d->node->type.elem, pair);
-        add_line(e, e->depth, format("%s = %s;", element, converted(d->home, sum)));
-    }
+    add_to_element(e, d, rows, &from, &target);
     for (int i = s->rank; i-- > 0;) close_loop(e, s->size[i], i >= outer);
-    store_copies(e, d);
+    store_copies(e, d, 0);
 }

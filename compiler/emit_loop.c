@@ -137,17 +137,17 @@ static void fill(Emit *e, Buffer *b, const Node *n, int skip, const char *value)
     for (int i = s->rank; i-- > skip;) close_loop(e, s->size[i], true);
 }
 
-/* What lives in d->home goes to its other places. */
-void store_copies(Emit *e, const Def *d)
+/* What lives in d->home goes to its other places; the loops over the first `skip` axes are open. */
+void store_copies(Emit *e, const Def *d, int skip)
 {
     for (int i = 0; i < d->copies.n; i++) {
         const Shape *s = &d->node->type.shape;
         if (d->copies.at[i] == d->home) continue;
-        for (int k = 0; k < s->rank; k++) open_loop(e, s->size[k]);
+        for (int k = skip; k < s->rank; k++) open_loop(e, s->size[k]);
         Index ix = open_index(e, s, s->rank);
         const char *from = element_text(e, d->home, s, &ix);
         store(e, d->copies.at[i], s, &ix, (Frag){from, C_PRIMARY, 0});
-        for (int k = s->rank; k-- > 0;) close_loop(e, s->size[k], true);
+        for (int k = s->rank; k-- > skip;) close_loop(e, s->size[k], true);
     }
 }
 
@@ -261,7 +261,7 @@ static const char *row_of(Emit *e, Node *x, const Index *ix, SizeRef size)
     at.at[at.rank - 1] = affine_var(&along);
     x = see_through(x);
     while (!e->c->def_of[x->id] && !is_leaf_memory(x)) {
-        if (x->op != OP_BROADCAST && x->op != OP_RESHAPE && x->op != OP_TRANSPOSE && x->op != OP_SLICE) return NULL;
+        if (!is_view(x)) return NULL;
         Index in = at;
         index_operand(x, 0, &in, &at);
         x = see_through(x->in[0]);
@@ -367,6 +367,7 @@ static void emit_fold(Emit *e, const Def *d)
     finish_fold(e, d, &f, fold_tail(e, d, &f));
     bool independent = !f.has_tail;
     for (int i = f.last_kept + 1; i-- > rows;) close_loop(e, d->domain.size[i], independent);
+    if (f.in_memory && !f.over_rows) store_copies(e, d, rows);
 }
 
 /* Where argmax and argmin look: the loops over the other axes are open, then the one over theirs. */
@@ -475,5 +476,5 @@ void emit_loops(Emit *e)
     for (int i = 0; i < k->groups.n; i++) emit_group(e, k->groups.at[i]);
     for (int i = k->n_rows; i-- > 0;) close_loop(e, k->domain.size[i], rows_are_independent(k));
     for (int i = 0; i < k->defs.n; i++)
-        if (is_over_rows(k, k->defs.at[i])) store_copies(e, k->defs.at[i]);
+        if (is_over_rows(k, k->defs.at[i])) store_copies(e, k->defs.at[i], 0);
 }

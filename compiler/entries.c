@@ -18,7 +18,7 @@ static Code *compile_entry(Program *p, Entry *e)
     return c;
 }
 
-static bool is_missing(const Node *n) { return n->op == OP_SCAN || n->op == OP_UNWINDOW; }
+static bool is_missing(const Node *n) { return n->op == OP_SCAN; }
 
 bool can_compile(const Program *p, bool tell)
 {
@@ -28,7 +28,7 @@ bool can_compile(const Program *p, bool tell)
             const Node *n = e->g->nodes.at[k];
             if (!is_missing(n)) continue;
             if (!tell) return false;
-            Diag *d = error_at("E0208", n->span, "C code for %s is not available yet", n->op == OP_SCAN ? "`scan`" : "the gradient of overlapping windows");
+            Diag *d = error_at("E0208", n->span, "C code for `scan` is not available yet");
             diag_here(d, "%s", "");
             diag_hint(d, "`nnc run` and `nnc test` interpret it");
             diag_flush(stderr);

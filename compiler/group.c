@@ -266,12 +266,26 @@ static void need_more(void *context, const Def *r, const Frame *f, Node *n, cons
     if ((int)need > p->need) p->need = (int)need;
 }
 
+/* Does a loop over a kept axis lie inside one that is folded? Then the results of all its elements
+ * are added to in turn, and they need a place. */
+static bool adds_in_turn(const Def *d)
+{
+    bool folded = false, inside = false;
+    if (d->kind != DEF_FOLD) return false;
+    for (int i = d->kernel->n_rows; i < d->domain.rank; i++) {
+        if (size_is(d->domain.size[i], 1)) continue;
+        if (d->reduced >> i & 1) folded = true;
+        else inside |= folded;
+    }
+    return inside;
+}
+
 void find_needs(Code *c)
 {
     for (int i = 0; i < c->defs.n; i++) {
         Def *d = c->defs.at[i];
         bool array = !has_loops(d) || is_over_rows(d, d->kernel->n_rows);
-        d->need = array ? NEED_ARRAY : NEED_NOTHING;
+        d->need = array ? NEED_ARRAY : adds_in_turn(d) ? NEED_ROW : NEED_NOTHING;
     }
     for (int i = 0; i < c->defs.n; i++) each_read(c, c->defs.at[i], need_more, c);
 }

@@ -271,17 +271,17 @@ static void through_reverse(const Node *n, const Index *ix, Index *out)
 }
 
 /* The axis that is opened is read at offset + sum of factor times index. */
-static void through_window(const Node *n, const Index *ix, Index *out)
+void index_window(const Attr *attr, const Shape *open, const Index *ix, Index *out)
 {
     Index in = *ix;
-    int m = (int)n->attr.axes, at = (int)n->attr.k;
-    index_split(&in, &n->type.shape);
+    int m = (int)attr->axes, at = (int)attr->k;
+    index_split(&in, open);
     out->rank = in.rank - m + 1;
     for (int i = 0; i < out->rank; i++)
         if (i != at) set_axis(out, i, &in, i < at ? i : i + m - 1);
-    Affine place = affine_const(n->attr.lo[0]);
+    Affine place = affine_const(attr->lo[0]);
     for (int k = 0; k < m; k++) {
-        Affine step = affine_scale(in.at[at + k], size_const(n->attr.perm[k]));
+        Affine step = affine_scale(in.at[at + k], size_const(attr->perm[k]));
         place = affine_add(place, &step);
     }
     out->at[at] = place;
@@ -347,7 +347,7 @@ bool index_operand(const Node *n, int k, const Index *ix, Index *out)
     case OP_SLICE: through_slice(n, ix, out); return true;
     case OP_REVERSE: through_reverse(n, ix, out); return true;
     case OP_RESHAPE: through_reshape(n, ix, out); return true;
-    case OP_WINDOW: through_window(n, ix, out); return true;
+    case OP_WINDOW: index_window(&n->attr, &n->type.shape, ix, out); return true;
     default: (void)k; return false;
     }
 }

@@ -56,6 +56,8 @@ Affine index_flat(const Index *ix, const Shape *s);
 /* The index of operand k that element ix of n is made from, for every operator where that is one
  * element: maps and views. False for others. */
 bool index_operand(const Node *n, int k, const Index *ix, Index *out);
+/* The element of the wide side of a window under element ix of the open side. */
+void index_window(const Attr *attr, const Shape *open, const Index *ix, Index *out);
 /* Is every axis from `from` to before `to` numbered by exactly the variable of that place? */
 bool index_is_vars(const Index *ix, int from, int to, Var *const *vars);
 
@@ -197,6 +199,7 @@ bool may_overwrite(const Code *c, const Def *d, const Node *old);
 /* The elements of both operands in term k of element ix of a matrix product. */
 void product_indices(const Node *n, const Index *ix, const Affine *k, Index *a, Index *b);
 bool is_leaf_memory(const Node *n);                    /* INPUT, PARAM, STATE, TABLE */
+bool is_view(const Node *n);                           /* reads elements of its operand at other indices */
 Node *see_through(Node *n);                            /* marks, stop_grad and stated derivatives */
 /* A product that is written out as a sum of terms: the number of terms, else 0. */
 long unrolled_terms(const Node *n);

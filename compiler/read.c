@@ -25,7 +25,7 @@ Node *see_through(Node *n)
     }
 }
 
-static bool is_view(const Node *n)
+bool is_view(const Node *n)
 {
     switch (n->op) {
     case OP_BROADCAST: case OP_TRANSPOSE: case OP_SLICE: case OP_REVERSE: case OP_RESHAPE:
