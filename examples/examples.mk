@@ -3,7 +3,7 @@
 #   make demo        trains and uses the network of examples/digits on Debian's Fashion-MNIST
 
 comma := ,
-EXAMPLES := graph gates xor theta descent embed digits
+EXAMPLES := graph gates xor theta descent neuron digits
 EXAMPLE_BIN := $(foreach e,$(EXAMPLES),$(B)/examples/$(e)/$(e)) $(B)/examples/digits/predict
 DEMO_DATA := /usr/share/datasets/fashion-mnist
 DEMO_TEXT := make demo needs the pictures: sudo apt-get install dataset-fashion-mnist

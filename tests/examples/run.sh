@@ -89,8 +89,11 @@ if [ -d $fashion ]; then
 fi
 
 if [ -f README.md ]; then
-    check "README: how to embed" contains README.md examples/embed/main.c
-    check "README: the model embedded" contains README.md examples/embed/embed.nn
+    check "README: how to embed" contains README.md examples/neuron/main.c
+    sed '/^test /,$d' examples/neuron/neuron.nn | sed '$d' >"$SCRATCH/model"
+    check "README: the model" contains README.md "$SCRATCH/model"
+    sed -n '/NN_NAME(learn)/,/^}/p' "$build/examples/neuron/neuron.c" >"$SCRATCH/learn"
+    check "README: the C" contains README.md "$SCRATCH/learn"
 fi
 
 echo "$passed passed, $failed failed"
