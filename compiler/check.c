@@ -184,6 +184,8 @@ static void twice(const Names *n, const Stmt *s)
     for (int i = 0; i < s->names.n; i++) {
         Span first = own_place(n, s->names.at[i].s);
         if (!first.src && n->is_body) first = own_place(n->parent, s->names.at[i].s);
+        for (int k = 0; k < i; k++)
+            if (s->names.at[k].s == s->names.at[i].s) first = s->names.at[k].span;
         if (!first.src) continue;
         Diag *d = error_at("E0202", s->names.at[i].span, "`%s` is defined twice", s->names.at[i].s);
         diag_here(d, "%s", "");
@@ -213,28 +215,44 @@ static void check_body(Names *n, const StmtList *body)
     for (int i = 0; i < body->n; i++) check_stmt(n, body->at[i]);
 }
 
+static void formal_twice(const Names *n, const Name *name)
+{
+    Span first = own_place(n, name->s);
+    if (!first.src) return;
+    Diag *d = error_at("E0202", name->span, "`%s` is defined twice", name->s);
+    diag_here(d, "%s", "");
+    diag_label(d, first, "the first definition");
+}
+
 /* The first value of a static argument may use the ones before it. */
-static void check_formals(Names *n, const FormalList *l, bool are_statics, bool binds)
+static void check_statics(Names *n, const FormalList *l)
+{
+    for (int i = 0; i < l->n; i++) {
+        check_type(n, l->at[i].type);
+        check_expr(n, l->at[i].init);
+        formal_twice(n, &l->at[i].name);
+        add(n, l->at[i].name.s, l->at[i].name.span);
+    }
+}
+
+static void check_formals(Names *n, const FormalList *l, bool binds)
 {
     for (int i = 0; i < l->n && binds; i++) bind_type(n, l->at[i].type);
     for (int i = 0; i < l->n; i++) {
         check_type(n, l->at[i].type);
         check_expr(n, l->at[i].init);
-        if (are_statics) add(n, l->at[i].name.s, l->at[i].name.span);
-        for (int k = 0; k < i; k++)
-            if (l->at[k].name.s == l->at[i].name.s) {
-                Diag *d = error_at("E0202", l->at[i].name.span, "`%s` is defined twice", l->at[i].name.s);
-                diag_here(d, "%s", "");
-            }
     }
-    for (int i = 0; i < l->n && !are_statics; i++) add(n, l->at[i].name.s, l->at[i].name.span);
+    for (int i = 0; i < l->n; i++) {
+        formal_twice(n, &l->at[i].name);
+        add(n, l->at[i].name.s, l->at[i].name.span);
+    }
 }
 
 static void check_function(const Module *m, const Decl *d)
 {
     Names outer = {.m = m, .dims = d->kind == DECL_ENTRY};
-    check_formals(&outer, &d->statics, true, false);
-    check_formals(&outer, &d->formals, false, d->kind != DECL_ENTRY);
+    check_statics(&outer, &d->statics);
+    check_formals(&outer, &d->formals, d->kind != DECL_ENTRY);
     check_type(&outer, d->type);
     Names n = {.parent = &outer, .m = m, .dims = outer.dims, .is_body = true};
     check_body(&n, &d->body);
