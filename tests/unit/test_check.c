@@ -195,6 +195,30 @@ START_TEST(every_code_has_two_programs)
 }
 END_TEST
 
+/* ---- the reference ------------------------------------------------------------------------------------- */
+
+/* The blocks of compiler/LANGUAGE.md that are marked `nn` are whole programs. */
+START_TEST(examples_of_the_reference)
+{
+    static const char mark[] = "```nn\n";
+    const Source *page = source_read("compiler/LANGUAGE.md");
+    ck_assert_msg(page != NULL, "compiler/LANGUAGE.md is not here");
+    char *text = strdup(page->text);
+    int count = 0;
+    for (char *p = text; (p = strstr(p, mark)); count++) {
+        p += sizeof mark - 1;
+        const char *end = strstr(p, "```");
+        ck_assert(end != NULL);
+        stop();
+        Module *m = check_module(source_from_text("LANGUAGE.md", p, (int)(end - p)));
+        Program *made = m ? lower_module(m, "t") : NULL;
+        ck_assert_msg(made != NULL, "%.*s\n%s", (int)(end - p), p, reports());
+    }
+    free(text);
+    ck_assert_int_ge(count, 7);
+}
+END_TEST
+
 Suite *suite_check(void)
 {
     Suite *s = suite_create("check");
@@ -205,6 +229,7 @@ Suite *suite_check(void)
     tcase_add_test(t, the_nearest_name_is_suggested);
     tcase_add_test(t, a_library_that_is_not_imported);
     tcase_add_test(t, every_code_has_two_programs);
+    tcase_add_test(t, examples_of_the_reference);
     tcase_add_checked_fixture(files, make_folder, drop_folder);
     tcase_add_test(files, a_file_that_imports_itself);
     tcase_add_test(files, files_in_a_circle);
