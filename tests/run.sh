@@ -31,7 +31,7 @@ suite() {
         p=${p:-0}
         f=1
     fi
-    [ "$f" -eq 0 ] || cat "$SCRATCH.log"
+    [ "$f" -eq 0 ] || tail -n 200 "$SCRATCH.log"
     printf '%-28s %5d passed, %d failed\n' "$name" "$p" "$f"
     passed=$((passed + p))
     failed=$((failed + f))
