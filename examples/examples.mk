@@ -6,14 +6,15 @@ comma := ,
 EXAMPLES := graph gates xor theta descent neuron digits
 EXAMPLE_BIN := $(foreach e,$(EXAMPLES),$(B)/examples/$(e)/$(e)) $(B)/examples/digits/predict
 DEMO_DATA := /usr/share/datasets/fashion-mnist
-DEMO_TEXT := make demo needs the pictures: sudo apt-get install dataset-fashion-mnist
+DEMO_TEXT := make demo needs zlib and pictures: apt-get install zlib1g-dev dataset-fashion-mnist
 
 examples: $(EXAMPLE_BIN)
 
-# $(call MODEL,FOLDER,NAME,OPTIONS): the C of a model. nnc leaves a file alone that would not change,
-# so its time says nothing to make; touch does.
+# $(call MODEL,FOLDER,NAME,OPTIONS): the C of a model. nnc leaves a file alone that would not
+# change, so its time says nothing to make; touch does.
 define MODEL
-$(B)/examples/$(1)/$(2).c $(B)/examples/$(1)/$(2).h &: examples/$(1)/$(1).nn $(B)/nnc | $(B)/examples
+$(B)/examples/$(1)/$(2).c $(B)/examples/$(1)/$(2).h &: examples/$(1)/$(1).nn $(B)/nnc \
+    | $(B)/examples
 	$(B)/nnc compile $$< -o $(B)/examples/$(1) $(3)
 	touch $(B)/examples/$(1)/$(2).c $(B)/examples/$(1)/$(2).h
 endef
@@ -37,7 +38,8 @@ $(B)/examples:
 	mkdir -p $@
 
 demo:
-	@test -e $(DEMO_DATA)/train-images-idx3-ubyte.gz || { echo "$(DEMO_TEXT)"; exit 1; }
+	@test -e $(DEMO_DATA)/train-images-idx3-ubyte.gz && \
+	    echo '#include <zlib.h>' | $(CC) -E - >/dev/null 2>&1 || { echo "$(DEMO_TEXT)"; exit 1; }
 	@$(MAKE) --no-print-directory $(B)/examples/digits/digits $(B)/examples/digits/predict
 	$(B)/examples/digits/digits $(DEMO_DATA) 10 $(B)/examples/digits/fashion.safetensors
 	$(B)/examples/digits/predict $(DEMO_DATA) $(B)/examples/digits/fashion.safetensors

@@ -72,10 +72,10 @@ static void train(const Pictures *p, const Pictures *test, int epochs, int *orde
         for (int s = 0; s < steps; s++) {
             const int done = e * steps + s + 1;
             sum += (double)(curve[done - 1] = step(p, order + s * BATCH));
+            if (s % 20 || !isatty(1)) continue;
             const double left = (now() - start) / done * (epochs * steps - done);
-            if (s % 20 == 0 && isatty(1))
-                printf("\repoch %2d  %3d %%  loss %.4f  %3.0f s left ", e + 1, 100 * s / steps,
-                       sum / (s + 1), left);
+            printf("\repoch %2d  %3d %%  loss %.4f  %3.0f s left ", e + 1, 100 * s / steps,
+                   sum / (s + 1), left);
             fflush(stdout);
         }
         const double left = (now() - start) / (e + 1) * (epochs - e - 1);
