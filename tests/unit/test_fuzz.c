@@ -3,6 +3,7 @@
  * a case, from which the program follows. Out: a failed check with the program when the compiler
  * crashes, aborts, takes too long, refuses without a report, or loses the value of an entry.
  *     NNC_FUZZ=FROM:COUNT build/unit_tests        other and more cases than the usual ones */
+#include "kernel.h"
 #include "lower.h"
 
 #include <check.h>
@@ -348,6 +349,10 @@ static void run_program(Program *p)
         simplify_entry(e);
         graph_verify(e->g, "simplify");
         most += elements(e->g, dims);
+    }
+    if (getenv("NNC_FUZZ_EMIT") && can_compile(p, false)) {
+        Text header = {0}, source = {0};
+        emit_program(p, &header, &source);
     }
     if (most > 3e5) return;
     Machine *m = machine_new(p, 1);
