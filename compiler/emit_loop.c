@@ -368,6 +368,7 @@ static void emit_fold(Emit *e, const Def *d)
     bool independent = !f.has_tail;
     for (int i = f.last_kept + 1; i-- > rows;) close_loop(e, d->domain.size[i], independent);
     if (f.in_memory && !f.over_rows) store_copies(e, d, rows);
+    if (f.in_memory && !f.over_rows) store_copies(e, d, rows);
 }
 
 /* Where argmax and argmin look: the loops over the other axes are open, then the one over theirs. */

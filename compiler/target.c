@@ -168,9 +168,9 @@ static Buffer *new_buffer(Code *c, Memory memory, const Def *d, int skip)
 static void give_home(Code *c, Def *d)
 {
     enum { ROW_BYTES = 16384 };
-    if (d->need == NEED_ARRAY)
+    if (d->need == NEED_ARRAY || (d->need == NEED_ROW && d->copies.n))
         d->home = d->copies.n ? d->copies.at[0] : new_buffer(c, MEM_WORK, d, 0);
-    if (d->need == NEED_ROW) {
+    else if (d->need == NEED_ROW) {
         d->home = new_buffer(c, MEM_ROW, d, d->kernel->n_rows);
         if (type_bytes(d->home->type) > ROW_BYTES) d->home->memory = MEM_WORK;
     }
