@@ -19,7 +19,10 @@ static void stop(void)
     diag_reset();
 }
 
-static bool checks(const char *text) { return check_module(source_from_text("t.nn", text, (int)strlen(text))) != NULL; }
+static bool checks(const char *text)
+{
+    return check_module(source_from_text("t.nn", text, (int)strlen(text))) != NULL;
+}
 
 /* The reports as text. */
 static const char *reports(void)
@@ -39,7 +42,9 @@ static const char *reports(void)
     return t.s;
 }
 
-static const struct { const char *text, *code; } names[] = {
+static const struct {
+    const char *text, *code;
+} names[] = {
     {"fn g(x: real) -> real = y; entry f(x: real) -> real = x;", "E0201"},
     {"fn never_called(x: real) -> real = undefined_name;", "E0201"},
     {"layer L(x: real[n]) -> real = n; entry f(x: real[3]) -> real = L(x);", NULL},
@@ -73,13 +78,15 @@ START_TEST(names_in_sight)
     bool ok = checks(names[_i].text);
     const char *said = reports();
     ck_assert_msg(ok == !names[_i].code, "%s\n%s", names[_i].text, said);
-    if (names[_i].code) ck_assert_msg(strstr(said, names[_i].code) != NULL, "%s\n%s", names[_i].text, said);
+    if (names[_i].code)
+        ck_assert_msg(strstr(said, names[_i].code) != NULL, "%s\n%s", names[_i].text, said);
 }
 END_TEST
 
 START_TEST(every_wrong_name_is_told_once)
 {
-    ck_assert(!checks("fn g(x: real) -> real = a + b;\nentry f(x: real) -> real = g(x) + g(x) + c;\n"));
+    ck_assert(
+        !checks("fn g(x: real) -> real = a + b;\nentry f(x: real) -> real = g(x) + g(x) + c;\n"));
     ck_assert_int_eq(diag_errors(), 3);
 }
 END_TEST
@@ -99,7 +106,7 @@ START_TEST(a_library_that_is_not_imported)
 }
 END_TEST
 
-/* ---- files that import each other ------------------------------------------------------------------ */
+/* ---- files that import each other ------------------------------------------------------------ */
 
 static const char *write_program(const char *name, const char *text)
 {
@@ -116,7 +123,8 @@ static void make_folder(void) { ck_assert(mkdtemp(folder) != NULL); }
 static void drop_folder(void)
 {
     static const char *const files[] = {"a.nn", "b.nn", "c.nn", "e.nn"};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) unlink(format("%s/%s", folder, files[i]));
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        unlink(format("%s/%s", folder, files[i]));
     rmdir(folder);
     stop();
 }
@@ -143,7 +151,8 @@ START_TEST(one_file_twice_is_no_circle)
 {
     write_program("c.nn", "const k = 3;\n");
     write_program("b.nn", "import \"c.nn\";\nconst m = 2 * k;\n");
-    const char *path = write_program("a.nn", "import \"b.nn\" as b;\nimport \"c.nn\" as c;\nentry f(x: real) -> real = b.m * c.k * x;\n");
+    const char *path = write_program("a.nn", "import \"b.nn\" as b;\nimport \"c.nn\" as c;\nentry "
+                                             "f(x: real) -> real = b.m * c.k * x;\n");
     Module *m = check_module(source_read(path));
     ck_assert_msg(m != NULL, "%s", reports());
     ck_assert(lower_module(m, "a") != NULL);
@@ -153,17 +162,19 @@ END_TEST
 START_TEST(empty_and_broken_files)
 {
     write_program("e.nn", "");
-    ck_assert(file_checks(write_program("a.nn", "import \"e.nn\";\nentry f(x: real) -> real = x;\n")));
+    ck_assert(
+        file_checks(write_program("a.nn", "import \"e.nn\";\nentry f(x: real) -> real = x;\n")));
     stop();
     write_program("b.nn", "const = ;\n");
-    ck_assert(!file_checks(write_program("a.nn", "import \"b.nn\";\nentry f(x: real) -> real = x;\n")));
+    ck_assert(
+        !file_checks(write_program("a.nn", "import \"b.nn\";\nentry f(x: real) -> real = x;\n")));
     ck_assert(strstr(reports(), "b.nn:1:") != NULL);
     stop();
     ck_assert(!file_checks(write_program("a.nn", "import \".\";\n")));
 }
 END_TEST
 
-/* ---- the table of codes ------------------------------------------------------------------------------ */
+/* ---- the table of codes ---------------------------------------------------------------------- */
 
 /* Does the program's expected output hold the code? */
 static bool mentions(const char *path, const char *code)
@@ -190,12 +201,13 @@ START_TEST(every_code_has_two_programs)
 {
     Text missing = {0};
     for (const ErrorInfo *e = error_table; e->code; e++)
-        if (programs_for(e->code) < 2 && !cannot_be_tried(e->code)) text_add(&missing, " %s", e->code);
+        if (programs_for(e->code) < 2 && !cannot_be_tried(e->code))
+            text_add(&missing, " %s", e->code);
     ck_assert_msg(missing.n == 0, "fewer than two programs in tests/errors for%s", missing.s);
 }
 END_TEST
 
-/* ---- the reference ------------------------------------------------------------------------------------- */
+/* ---- the reference --------------------------------------------------------------------------- */
 
 /* The blocks of compiler/LANGUAGE.md that are marked `nn` are whole programs. */
 START_TEST(examples_of_the_reference)

@@ -54,7 +54,8 @@ START_TEST(many_nodes_are_found_again)
     Node *first[3000];
     for (int i = 0; i < 3000; i++) first[i] = n_map2(g, OP_MUL, x, n_full(g, x->type, i));
     int before = g->nodes.n;
-    for (int i = 0; i < 3000; i++) ck_assert_ptr_eq(n_map2(g, OP_MUL, x, n_full(g, x->type, i)), first[i]);
+    for (int i = 0; i < 3000; i++)
+        ck_assert_ptr_eq(n_map2(g, OP_MUL, x, n_full(g, x->type, i)), first[i]);
     ck_assert_int_eq(g->nodes.n, before);
     graph_verify(g, "many");
 }
@@ -93,12 +94,15 @@ END_TEST
 
 START_TEST(sizes_stretch_from_the_right)
 {
-    Node *row = n_input(g, 2, real_of(SHAPE(3)), "row"), *column = n_input(g, 3, real_of(SHAPE(2, 1)), "column");
+    Node *row = n_input(g, 2, real_of(SHAPE(3)), "row"),
+         *column = n_input(g, 3, real_of(SHAPE(2, 1)), "column");
     Node *wrong = n_input(g, 4, real_of(SHAPE(2)), "wrong");
     Shape to = SHAPE(2, 3), narrow = SHAPE(3);
-    ck_assert_str_eq(dump(n_expand(g, row, &to)), "%2: real[3] = input 2   // row\n%5: real[2, 3] = broadcast new 0 %2\n");
+    ck_assert_str_eq(dump(n_expand(g, row, &to)),
+                     "%2: real[3] = input 2   // row\n%5: real[2, 3] = broadcast new 0 %2\n");
     ck_assert_str_eq(dump(n_expand(g, column, &to)),
-                     "%3: real[2, 1] = input 3   // column\n%6: real[2] = reshape %3\n%7: real[2, 3] = broadcast new 1 %6\n");
+                     "%3: real[2, 1] = input 3   // column\n%6: real[2] = reshape %3\n%7: real[2, "
+                     "3] = broadcast new 1 %6\n");
     ck_assert_ptr_null(n_expand(g, wrong, &to));
     ck_assert_ptr_null(n_expand(g, x, &narrow));
     ck_assert_ptr_null(n_expand(g, row, &(Shape){1, {N}}));
@@ -115,7 +119,8 @@ END_TEST
 
 START_TEST(a_copy_holds_what_is_reached)
 {
-    Node *sum = n_map2(g, OP_ADD, x, y), *dead = n_map1(g, OP_EXP, y), *root = n_map1(g, OP_TANH, sum), *none = NULL;
+    Node *sum = n_map2(g, OP_ADD, x, y), *dead = n_map1(g, OP_EXP, y),
+         *root = n_map1(g, OP_TANH, sum), *none = NULL;
     sum->name = "s";
     Node *roots[] = {root, none, x};
     Graph *copy = graph_copy(g, roots, 3);
@@ -130,7 +135,7 @@ START_TEST(a_copy_holds_what_is_reached)
 }
 END_TEST
 
-/* ---- what a broken graph does: verify stops the compiler --------------------------------------- */
+/* ---- what a broken graph does: verify stops the compiler ------------------------------------- */
 
 START_TEST(an_operand_from_elsewhere)
 {

@@ -33,17 +33,22 @@ static Program *program(const char *text)
 
 static Entry *first_entry(const char *text) { return program(text)->entries.at[0]; }
 
-/* ---- graphs ------------------------------------------------------------------------------------- */
+/* ---- graphs ---------------------------------------------------------------------------------- */
 
 /* add(x, broadcast(w)): operands by their names, numbers as they are */
 static void write_node(Text *t, const Node *n)
 {
     double v;
-    if (node_is_const(n, &v)) text_add(t, "%g", v);
-    else if (n->op == OP_INPUT) text_add(t, "%s", n->name);
-    else if (n->op == OP_PARAM || n->op == OP_STATE) text_add(t, "%s", ((const Slot *)n->attr.ref)->path);
-    else if (n->op == OP_SIZE) text_add(t, "%s", size_text(n->attr.size));
-    else if (n->op == OP_BROADCAST || n->op == OP_MARK) write_node(t, n->in[0]);
+    if (node_is_const(n, &v))
+        text_add(t, "%g", v);
+    else if (n->op == OP_INPUT)
+        text_add(t, "%s", n->name);
+    else if (n->op == OP_PARAM || n->op == OP_STATE)
+        text_add(t, "%s", ((const Slot *)n->attr.ref)->path);
+    else if (n->op == OP_SIZE)
+        text_add(t, "%s", size_text(n->attr.size));
+    else if (n->op == OP_BROADCAST || n->op == OP_MARK)
+        write_node(t, n->in[0]);
     else {
         text_add(t, "%s(", op_info[n->op].name);
         for (int k = 0; k < n->n_in; k++) {
@@ -61,7 +66,9 @@ static const char *result_of(const Entry *e, int i)
     return t.s;
 }
 
-static const struct { const char *text, *graph; } graphs[] = {
+static const struct {
+    const char *text, *graph;
+} graphs[] = {
     {"entry f(x: real) -> real = 2 * x + 1;", "add(mul(2, x), 1)"},
     {"entry f(x: real) -> real = 2 * 3 + 1;", "7"},
     {"const a = 4; entry f(x: real) -> real = x / a^2;", "div(x, 16)"},
@@ -76,14 +83,19 @@ static const struct { const char *text, *graph; } graphs[] = {
     {"entry f(x: real) -> real = training ? x : 2 * x;", "mul(2, x)"},
     {"training entry f(x: real) -> real = training ? x : 2 * x;", "x"},
     {"fn g(x: real, y: real = 3) -> real = x * y; entry f(x: real) -> real = g(x);", "mul(x, 3)"},
-    {"fn g(x: real, y: real) -> real = x - y; entry f(x: real) -> real = g(y = x, x = 1);", "sub(1, x)"},
-    {"fn g(x: real) -> real = x * x; entry f(x: real) -> real = 1 - x |> g;", "mul(sub(1, x), sub(1, x))"},
+    {"fn g(x: real, y: real) -> real = x - y; entry f(x: real) -> real = g(y = x, x = 1);",
+     "sub(1, x)"},
+    {"fn g(x: real) -> real = x * x; entry f(x: real) -> real = 1 - x |> g;",
+     "mul(sub(1, x), sub(1, x))"},
     {"fn g[h](x: real) -> real = h(h(x)); entry f(x: real) -> real = g[tanh](x);", "tanh(tanh(x))"},
-    {"fn g[a, b = 2 * a](x: real) -> real = x + b; entry f(x: real) -> real = g[3](x);", "add(x, 6)"},
+    {"fn g[a, b = 2 * a](x: real) -> real = x + b; entry f(x: real) -> real = g[3](x);",
+     "add(x, 6)"},
     {"fn relu(x: real) -> real = -x; entry f(x: real) -> real = relu(x);", "neg(x)"},
     {"entry f(x: real) -> real = relu(x);", "max(0, x)"},
     {"fn g(x: real[.., n]) -> real = n; entry f(x: real[2, 5]) -> real = g(x);", "5"},
-    {"fn g(x: real[..], y: real[..]) -> real[..] = x * y; entry f(x: real[2, 5]) -> real[2, 5] = g(x, x);", "mul(x, x)"},
+    {"fn g(x: real[..], y: real[..]) -> real[..] = x * y; entry f(x: real[2, 5]) -> real[2, 5] = "
+     "g(x, x);",
+     "mul(x, x)"},
     {"entry f(x: real[2, 3]) -> real[3, 2] = x';", "transpose(x)"},
     {"entry f(x: real[3]) -> real = x @ x;", "sum(mul(x, x))"},
     {"entry f(i: i32) -> real = real(i) / 2;", "div(cast(i), 2)"},
@@ -98,14 +110,18 @@ START_TEST(small_programs)
 }
 END_TEST
 
-static const struct { const char *text, *graph; } derivatives[] = {
+static const struct {
+    const char *text, *graph;
+} derivatives[] = {
     {"entry f(x: real) -> real = grad(x^2, x);", "mul(2, x)"},
     {"entry f(x: real) -> real = grad(grad(x^3, x), x);", "mul(6, x)"},
     {"entry f(x: real) -> real = grad(exp(2 * x), x);", "mul(2, exp(mul(2, x)))"},
     {"entry f(x: real, y: real) -> real = grad(x * stop_grad(x * y), x);", "mul(x, y)"},
     {"entry f(x: real[3]) -> real[3] = grad(sum(x^2), x);", "mul(2, x)"},
     {"entry f(x: real) -> real { h = 3 * x; L = h * x; return grad(L, h); }", "x"},
-    {"fn g(x: real) -> real = floor(x); surrogate (dy) = 5 * dy; entry f(x: real) -> real = grad(g(x), x);", "5"},
+    {"fn g(x: real) -> real = floor(x); surrogate (dy) = 5 * dy; entry f(x: real) -> real = "
+     "grad(g(x), x);",
+     "5"},
 };
 
 START_TEST(small_derivatives)
@@ -116,7 +132,7 @@ START_TEST(small_derivatives)
 }
 END_TEST
 
-/* ---- memory ------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static const char *paths(const SlotList *slots)
 {
@@ -126,33 +142,45 @@ static const char *paths(const SlotList *slots)
     return t.s;
 }
 
-static const struct { const char *text, *params; } owners[] = {
+static const struct {
+    const char *text, *params;
+} owners[] = {
     {"param w: real = 1; entry f(x: real) -> real = w * x;", "w"},
     {"net = Dense[2]; entry f(x: real[3]) -> real[2] = net(x);", "net.W net.b"},
-    {"layer L(x: real[n]) -> real[n] { h = Dense[4](x); return Dense[3](tanh(Dense[5](h))); } net = L; "
+    {"layer L(x: real[n]) -> real[n] { h = Dense[4](x); return Dense[3](tanh(Dense[5](h))); } net "
+     "= L; "
      "entry f(x: real[3]) -> real[3] = net(x);",
      "net.h.W net.h.b net.Dense1.W net.Dense1.b net.Dense2.W net.Dense2.b"},
-    {"layer L(x: real[n]) -> real[n] { d = Dense[3]; return d(d(x)); } net = L; entry f(x: real[3]) -> real[3] = net(x);",
+    {"layer L(x: real[n]) -> real[n] { d = Dense[3]; return d(d(x)); } net = L; entry f(x: "
+     "real[3]) -> real[3] = net(x);",
      "net.d.W net.d.b"},
-    {"net = stack[2, Dense[3]]; entry f(x: real[3]) -> real[3] = net(x);", "net.0.W net.0.b net.1.W net.1.b"},
+    {"net = stack[2, Dense[3]]; entry f(x: real[3]) -> real[3] = net(x);",
+     "net.0.W net.0.b net.1.W net.1.b"},
     {"entry f(x: real[3]) -> real[2] { h = Dense[2](x); return h; }", "f.h.W f.h.b"},
-    {"entry f(x: real[3]) -> real = sum(Dense[2](x)) + sum(Dense[2](x));", "f.Dense1.W f.Dense1.b f.Dense2.W f.Dense2.b"},
-    {"a = Dense[2]; b = Dense[2]; entry f(x: real[3]) -> real[2] = b(x); entry g(x: real[3]) -> real[2] = a(x);", "b.W b.b a.W a.b"},
+    {"entry f(x: real[3]) -> real = sum(Dense[2](x)) + sum(Dense[2](x));",
+     "f.Dense1.W f.Dense1.b f.Dense2.W f.Dense2.b"},
+    {"a = Dense[2]; b = Dense[2]; entry f(x: real[3]) -> real[2] = b(x); entry g(x: real[3]) -> "
+     "real[2] = a(x);",
+     "b.W b.b a.W a.b"},
 };
 
-START_TEST(paths_of_weights) { ck_assert_str_eq(paths(&program(owners[_i].text)->params), owners[_i].params); }
+START_TEST(paths_of_weights)
+{
+    ck_assert_str_eq(paths(&program(owners[_i].text)->params), owners[_i].params);
+}
 END_TEST
 
 START_TEST(an_optimiser_has_a_state_for_each_tensor)
 {
-    Program *p = program("import std.optim;\nnet = Dense[2];\ntraining entry f(x: real[3]) -> real {\n  L = sum(net(x)^2);\n"
+    Program *p = program("import std.optim;\nnet = Dense[2];\ntraining entry f(x: real[3]) -> real "
+                         "{\n  L = sum(net(x)^2);\n"
                          "  update params = Momentum(params, grad(L, params));\n  return L;\n}");
     ck_assert_str_eq(paths(&p->states), "f.Momentum1.net.W.v f.Momentum1.net.b.v");
     ck_assert_int_eq(p->entries.at[0]->updates.n, 4);
 }
 END_TEST
 
-/* ---- applications, updates, draws ----------------------------------------------------------------- */
+/* ---- applications, updates, draws ------------------------------------------------------------ */
 
 static int count_ops(const Entry *e, Op op)
 {
@@ -161,11 +189,13 @@ static int count_ops(const Entry *e, Op op)
     return n;
 }
 
-static const char count_layer[] = "layer C(x: real) -> real {\n  state n: real = 0;\n  update n = n + 1;\n  return x + n;\n}\nc = C;\n";
+static const char count_layer[] = "layer C(x: real) -> real {\n  state n: real = 0;\n  update n = "
+                                  "n + 1;\n  return x + n;\n}\nc = C;\n";
 
 START_TEST(one_application_updates_once)
 {
-    Entry *e = first_entry(format("%straining entry f(x: real) -> real = c(x) * c(x);", count_layer));
+    Entry *e =
+        first_entry(format("%straining entry f(x: real) -> real = c(x) * c(x);", count_layer));
     ck_assert_int_eq(e->updates.n, 1);
     ck_assert_str_eq(result_of(e, 0), "mul(add(x, c.n), add(x, c.n))");
 }
@@ -173,7 +203,8 @@ END_TEST
 
 START_TEST(another_application_goes_on)
 {
-    Entry *e = first_entry(format("%straining entry f(x: real) -> real = c(x) * c(2 * x);", count_layer));
+    Entry *e =
+        first_entry(format("%straining entry f(x: real) -> real = c(x) * c(2 * x);", count_layer));
     Text t = {0};
     ck_assert_int_eq(e->updates.n, 1);
     ck_assert_str_eq(result_of(e, 0), "mul(add(x, c.n), add(mul(2, x), add(c.n, 1)))");
@@ -184,7 +215,9 @@ END_TEST
 
 START_TEST(outside_training_layers_update_nothing)
 {
-    Entry *e = first_entry(format("%sstate s: real = 0;\nentry f(x: real) -> real {\n  update s = x;\n  return c(x);\n}", count_layer));
+    Entry *e = first_entry(format(
+        "%sstate s: real = 0;\nentry f(x: real) -> real {\n  update s = x;\n  return c(x);\n}",
+        count_layer));
     ck_assert_int_eq(e->updates.n, 1);
     ck_assert_str_eq(e->updates.at[0].slot->path, "s");
 }
@@ -192,18 +225,30 @@ END_TEST
 
 START_TEST(draws_have_places)
 {
-    static const char layer[] = "layer D(x: real[n]) -> real[n] {\n  e: real[n] ~ normal(0, 1);\n  return x + e;\n}\nd = D;\n";
-    ck_assert_int_eq(count_ops(first_entry(format("%sentry f(x: real[2]) -> real[2] = d(x) + d(x);", layer)), OP_DRAW), 1);
+    static const char layer[] = "layer D(x: real[n]) -> real[n] {\n  e: real[n] ~ normal(0, 1);\n  "
+                                "return x + e;\n}\nd = D;\n";
+    ck_assert_int_eq(
+        count_ops(first_entry(format("%sentry f(x: real[2]) -> real[2] = d(x) + d(x);", layer)),
+                  OP_DRAW),
+        1);
     stop();
-    ck_assert_int_eq(count_ops(first_entry(format("%sentry f(x: real[2]) -> real[2] = d(x) + d(2 * x);", layer)), OP_DRAW), 2);
+    ck_assert_int_eq(
+        count_ops(first_entry(format("%sentry f(x: real[2]) -> real[2] = d(x) + d(2 * x);", layer)),
+                  OP_DRAW),
+        2);
     stop();
-    ck_assert_int_eq(count_ops(first_entry(format("%sentry f(x: real[2]) -> real[2] = D(x) + D(x);", layer)), OP_DRAW), 2);
+    ck_assert_int_eq(
+        count_ops(first_entry(format("%sentry f(x: real[2]) -> real[2] = D(x) + D(x);", layer)),
+                  OP_DRAW),
+        2);
 }
 END_TEST
 
-/* ---- signatures of entries ----------------------------------------------------------------------- */
+/* ---- signatures of entries ------------------------------------------------------------------- */
 
-static const struct { const char *text, *names; } results[] = {
+static const struct {
+    const char *text, *names;
+} results[] = {
     {"entry f(x: real) -> real = x + 1;", "out"},
     {"entry f(x: real) -> real { y = x + 1; return y; }", "y"},
     {"entry f(x: real) -> (real, real) { y = x + 1; return y, 2 * x; }", "y out2"},
@@ -220,15 +265,17 @@ START_TEST(names_of_results)
     Entry *e = first_entry(results[_i].text);
     Text t = {0};
     text_add(&t, "%s", "");
-    for (int i = 0; i < e->outputs.n; i++) text_add(&t, "%s%s", i ? " " : "", e->outputs.at[i].name);
+    for (int i = 0; i < e->outputs.n; i++)
+        text_add(&t, "%s%s", i ? " " : "", e->outputs.at[i].name);
     ck_assert_str_eq(t.s, results[_i].names);
 }
 END_TEST
 
 START_TEST(gradients_by_params_are_sets)
 {
-    Program *p = program("param a: real = 1; param b: real[2] = 1; param c: real = 1;\n"
-                         "entry f(x: real[2]) { L = a * sum(b * x) + c; return L, grad(L, params); }");
+    Program *p =
+        program("param a: real = 1; param b: real[2] = 1; param c: real = 1;\n"
+                "entry f(x: real[2]) { L = a * sum(b * x) + c; return L, grad(L, params); }");
     Output *o = &p->entries.at[0]->outputs.at[1];
     ck_assert_ptr_null(o->node);
     ck_assert_int_eq(o->set.n, 3);
@@ -239,7 +286,8 @@ END_TEST
 
 START_TEST(dims_in_the_order_of_the_signature)
 {
-    Entry *e = first_entry("dim A in 1..2; dim B in 1..3; dim C in 1..4;\nentry f(x: real[C, 2], y: real[A + B]) -> real = sum(x) + sum(y);");
+    Entry *e = first_entry("dim A in 1..2; dim B in 1..3; dim C in 1..4;\nentry f(x: real[C, 2], "
+                           "y: real[A + B]) -> real = sum(x) + sum(y);");
     ck_assert_int_eq(e->dims.n, 3);
     ck_assert_str_eq(e->dims.at[0]->name, "C");
     ck_assert_str_eq(e->dims.at[1]->name, "A");
@@ -249,20 +297,22 @@ END_TEST
 
 START_TEST(defaults_of_arguments)
 {
-    Entry *e = first_entry("const k = 3; entry f(x: real, y: real = 2 * k, n: i32 = -1) -> real = x + y + real(n);");
+    Entry *e = first_entry(
+        "const k = 3; entry f(x: real, y: real = 2 * k, n: i32 = -1) -> real = x + y + real(n);");
     ck_assert(!e->inputs.at[0].has_default && e->inputs.at[1].has_default);
     ck_assert_double_eq(e->inputs.at[1].init, 6);
     ck_assert_double_eq(e->inputs.at[2].init, -1);
 }
 END_TEST
 
-/* ---- -D --------------------------------------------------------------------------------------------- */
+/* ---- -D -------------------------------------------------------------------------------------- */
 
 static bool lowers_with(const char *name, const char *value)
 {
     stop();
     vec_push(&options.defines, ((Define){name, value, false}));
-    bool ok = lowered("const h = 4; const wide = false; const twice = 2 * h; entry f(x: real[h]) -> real[twice] = concat(x, x);") != NULL;
+    bool ok = lowered("const h = 4; const wide = false; const twice = 2 * h; entry f(x: real[h]) "
+                      "-> real[twice] = concat(x, x);") != NULL;
     return ok;
 }
 
@@ -271,7 +321,7 @@ START_TEST(consts_are_overridden)
     ck_assert(lowers_with("h", "5"));
     ck_assert(lowers_with("h", "2^3 - 1"));
     ck_assert(lowers_with("wide", "true"));
-    ck_assert(!lowers_with("twice", "9"));             /* then the sizes disagree */
+    ck_assert(!lowers_with("twice", "9")); /* then the sizes disagree */
     ck_assert(!lowers_with("nosuch", "1"));
     ck_assert(!lowers_with("f", "1"));
     ck_assert(!lowers_with("h", "wide"));
@@ -281,7 +331,7 @@ START_TEST(consts_are_overridden)
 }
 END_TEST
 
-/* ---- what is refused ---------------------------------------------------------------------------------- */
+/* ---- what is refused ------------------------------------------------------------------------- */
 
 /* The first report's text: "t.nn:1:2: error: .. [E0123]". */
 static const char *first_report(void)
@@ -295,7 +345,9 @@ static const char *first_report(void)
     return intern_str(line);
 }
 
-static const struct { const char *text, *code; } refused[] = {
+static const struct {
+    const char *text, *code;
+} refused[] = {
     {"entry f(x: real) -> real { x = 1; return x; }", "E0202"},
     {"entry f(x: real, x: real) -> real = x;", "E0202"},
     {"entry f(f: real) -> real = f + g;", "E0201"},
@@ -310,7 +362,8 @@ static const struct { const char *text, *code; } refused[] = {
     {"entry f(x: real[1000000000]) -> real = sum(x);", "E0605"},
     {"entry f(x: u8[1000000000]) -> u8 = x[0];", ""},
     {"entry f(x: real) -> real = sum(x * ones[100000, 100000]);", "E0605"},
-    {"param w: real[40000, 40000] ~ normal(0, 1); entry f(x: real) -> real = x * w[0, 0];", "E0605"},
+    {"param w: real[40000, 40000] ~ normal(0, 1); entry f(x: real) -> real = x * w[0, 0];",
+     "E0605"},
     {"dim N in 1..100000; entry f(x: real[N]) -> real[N, N] = x[:, new] @ x[new, :];", "E0605"},
     {"entry f(x: real[0]) -> real = sum(x);", ""},
     {"entry f(x: real[2, 2, 2, 2, 2, 2, 2, 2, 2]) -> real = sum(x);", "E0304"},
@@ -330,7 +383,8 @@ START_TEST(what_is_refused)
     bool fine = !refused[_i].code[0];
     const char *said = first_report();
     ck_assert_msg((p != NULL) == fine, "%s: %s", refused[_i].text, said);
-    ck_assert_msg(fine || strstr(said, refused[_i].code), "%s\nis not %s: %s", refused[_i].text, refused[_i].code, said);
+    ck_assert_msg(fine || strstr(said, refused[_i].code), "%s\nis not %s: %s", refused[_i].text,
+                  refused[_i].code, said);
 }
 END_TEST
 

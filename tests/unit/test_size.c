@@ -41,7 +41,8 @@ START_TEST(equal_sizes_are_one_pointer)
 {
     ck_assert_ptr_eq(size_add(N, M), size_add(M, N));
     ck_assert_ptr_eq(size_sub(size_add(N, num(3)), num(3)), N);
-    ck_assert_ptr_eq(size_mul(size_add(N, num(1)), size_sub(N, num(1))), size_sub(size_mul(N, N), num(1)));
+    ck_assert_ptr_eq(size_mul(size_add(N, num(1)), size_sub(N, num(1))),
+                     size_sub(size_mul(N, N), num(1)));
     ck_assert_ptr_eq(size_mul(size_add(N, M), K), size_add(size_mul(K, M), size_mul(K, N)));
     ck_assert_ptr_eq(size_sub(N, N), num(0));
     ck_assert_ptr_eq(size_mul(N, num(0)), num(0));
@@ -68,7 +69,8 @@ END_TEST
 
 START_TEST(division_rounds_down)
 {
-    static const long cases[][4] = {{7, 2, 3, 1}, {-7, 2, -4, 1}, {7, -2, -4, -1}, {-7, -2, 3, -1}, {6, 3, 2, 0}, {0, 5, 0, 0}, {5, 0, 0, 0}};
+    static const long cases[][4] = {{7, 2, 3, 1}, {-7, 2, -4, 1}, {7, -2, -4, -1}, {-7, -2, 3, -1},
+                                    {6, 3, 2, 0}, {0, 5, 0, 0},   {5, 0, 0, 0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ck_assert(size_is(size_div(num(cases[i][0]), num(cases[i][1])), cases[i][2]));
         ck_assert(size_is(size_mod(num(cases[i][0]), num(cases[i][1])), cases[i][3]));
@@ -133,13 +135,18 @@ START_TEST(shapes_and_types)
     ck_assert(size_is(shape_count(&none), 1));
     ck_assert_str_eq(type_text((Type){ELEM_REAL, a}), "real[N, 10]");
     ck_assert_str_eq(type_text((Type){ELEM_I32, none}), "i32");
-    ck_assert(elem_is_real(ELEM_F16) && !elem_is_real(ELEM_I32) && elem_is_int(ELEM_U8) && !elem_is_int(ELEM_BOOL));
+    ck_assert(elem_is_real(ELEM_F16) && !elem_is_real(ELEM_I32) && elem_is_int(ELEM_U8) &&
+              !elem_is_int(ELEM_BOOL));
 }
 END_TEST
 
-/* ---- random polynomials against plain arithmetic ---------------------------------------------- */
+/* ---- random polynomials against plain arithmetic --------------------------------------------- */
 
-typedef struct Formula { SizeRef size; long value; bool defined; } Formula;
+typedef struct Formula {
+    SizeRef size;
+    long value;
+    bool defined;
+} Formula;
 
 static long floor_div(long a, long b)
 {
@@ -166,7 +173,8 @@ static Formula random_formula(int depth, const long *dims)
     case 1: return (Formula){size_sub(a.size, b.size), a.value - b.value, a.defined && b.defined};
     case 2: return (Formula){size_mul(a.size, b.size), a.value * b.value, a.defined && b.defined};
     case 3: return (Formula){size_div(a.size, num(d)), floor_div(a.value, d), a.defined};
-    default: return (Formula){size_mod(a.size, num(d)), a.value - d * floor_div(a.value, d), a.defined};
+    default:
+        return (Formula){size_mod(a.size, num(d)), a.value - d * floor_div(a.value, d), a.defined};
     }
 }
 
@@ -182,8 +190,9 @@ START_TEST(random_polynomials)
         long dims[4] = {1 + pick(64), 2 + pick(7), pick(6), 1};
         Formula f = random_formula(4, dims);
         ck_assert_int_eq(size_eval(f.size, dims), f.value);
-        ck_assert_msg(size_lower(f.size) <= f.value && f.value <= size_upper(f.size), "%s = %ld is not in %ld..%ld",
-                      size_text(f.size), f.value, size_lower(f.size), size_upper(f.size));
+        ck_assert_msg(size_lower(f.size) <= f.value && f.value <= size_upper(f.size),
+                      "%s = %ld is not in %ld..%ld", size_text(f.size), f.value, size_lower(f.size),
+                      size_upper(f.size));
     }
 }
 END_TEST
