@@ -358,8 +358,8 @@ static void begin_program(Module *m, const char *name)
 Program *lower_module(Module *m, const char *program_name)
 {
     begin_program(m, program_name);
-    declare_dims();
     apply_defines();
+    declare_dims();
     collect_entries();
     if (!diag_errors()) touch_file_level();
     int known = -1;

@@ -109,6 +109,12 @@ extern double fma(double, double, double) NN_THROW __attribute__((const));
 #define NN_STRIDED
 #endif
 
+/* gcc sees arrays that a loop over 0 < i < N fills, and the case N = 0 in which it does not. */
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 #if defined __x86_64__ && defined NN_VECTORS && !defined __AVX2__ && !defined NN_ONE_ISA
 #define NN_PASSES 3
 /* clang wants a list of features: given arch= it compiles 256-bit code */
@@ -186,5 +192,9 @@ NN_END
 #include NN_SELF
 #undef NN_ISA
 #define NN_CALL(f) f##_one
+#endif
+
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC diagnostic pop
 #endif
 #endif
