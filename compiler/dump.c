@@ -18,7 +18,8 @@ static void dump_rows(Text *out, const Kernel *k)
 {
     if (k->kind != DEF_MAP) return;
     text_add(out, " over [");
-    for (int i = 0; i < k->n_rows; i++) text_add(out, "%s%s", i ? ", " : "", size_text(k->domain.size[i]));
+    for (int i = 0; i < k->n_rows; i++)
+        text_add(out, "%s%s", i ? ", " : "", size_text(k->domain.size[i]));
     text_add(out, "]");
 }
 
@@ -40,7 +41,8 @@ static void dump_def(Text *out, const Code *c, const Def *d)
         const Buffer *to = d->copies.at[0];
         text_add(&equation, "%s = ", to->slot ? to->slot->path : to->name ? to->name : "result");
         node_operand(&equation, c->names, d->node);
-    } else node_equation(&equation, c->names, d->node);
+    } else
+        node_equation(&equation, c->names, d->node);
     text_add(out, "    %-64s %s, %s", equation.s, type_text(d->node->type), home_text(d));
     for (int i = 0; i < d->copies.n; i++)
         if (d->copies.at[i]->slot) text_add(out, ", to %s", d->copies.at[i]->slot->path);
@@ -79,6 +81,7 @@ void dump_plan(Text *out, const Code *c)
         if (b->in_place_of) text_add(out, "   in place of %s", name_of(c, b->in_place_of));
         text_add(out, "\n");
     }
-    text_add(out, "work %ld bytes; live at once %ld bytes; stack about %ld bytes; %.0f operations\n", c->work_bytes,
-             c->live_bytes, c->stack_bytes, c->flops);
+    text_add(out,
+             "work %ld bytes; live at once %ld bytes; stack about %ld bytes; %.0f operations\n",
+             c->work_bytes, c->live_bytes, c->stack_bytes, c->flops);
 }

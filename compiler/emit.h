@@ -10,74 +10,85 @@ enum { C_COND, C_OR, C_AND, C_EQUAL, C_ORDER, C_SUM, C_PRODUCT, C_UNARY, C_PRIMA
 typedef struct Frag {
     const char *s;
     int by;
-    int level;                /* the innermost loop it depends on */
+    int level; /* the innermost loop it depends on */
 } Frag;
 
 /* A name for a value at an index, valid in the loop body (and inside) where it was declared. */
-typedef struct Memo { const char *key, *name; } Memo;
-typedef struct Count { const char *key; int n; } Count;
+typedef struct Memo {
+    const char *key, *name;
+} Memo;
+typedef struct Count {
+    const char *key;
+    int n;
+} Count;
 
 /* One loop body; scope 0 is the kernel outside its loops. */
 typedef struct Scope {
-    Var var;                  /* of the loop */
+    Var var; /* of the loop */
     Lines lines;
     int statements;
     bool declares;
     VEC(Memo) memos;
 } Scope;
 
-typedef struct Identifiers { Lines taken; } Identifiers;
+typedef struct Identifiers {
+    Lines taken;
+} Identifiers;
 
 enum { MAX_LEVEL = 2 * MAX_RANK + 2 };
 
 typedef struct Emit {
     Code *c;
-    Identifiers *ids;         /* of the C function */
-    const char **c_name;      /* by Node.id: names of values as C identifiers */
-    int *number;              /* by Node.id: the equation's number; 0: none */
-    int *store_number;        /* by Def.id, of definitions that only store */
-    bool *given;              /* by Node.id: the name is not the user's */
-    bool *noted;              /* by Node.id: stands above a kernel already */
+    Identifiers *ids;    /* of the C function */
+    const char **c_name; /* by Node.id: names of values as C identifiers */
+    int *number;         /* by Node.id: the equation's number; 0: none */
+    int *store_number;   /* by Def.id, of definitions that only store */
+    bool *given;         /* by Node.id: the name is not the user's */
+    bool *noted;         /* by Node.id: stands above a kernel already */
     Scope scope[MAX_LEVEL];
     int depth;
-    int row_level;            /* depth inside the loops over rows */
-    VEC(Count) counts;        /* how often values occur in the statements being written */
-    const Kernel *k;          /* being written */
-    VEC(Buffer *) scalars;    /* MEM_STACK scalars: declared before everything */
+    int row_level;         /* depth inside the loops over rows */
+    VEC(Count) counts;     /* how often values occur in the statements being written */
+    const Kernel *k;       /* being written */
+    VEC(Buffer *) scalars; /* MEM_STACK scalars: declared before everything */
 } Emit;
 
 /* ---- emit_name.c ---- */
 
-const char *c_identifier(const char *name);            /* Theta1, net_fc1_W; keywords get a _ */
+const char *c_identifier(const char *name); /* Theta1, net_fc1_W; keywords get a _ */
 const char *c_unique(Identifiers *ids, const char *wanted);
-const char *c_fresh(Identifiers *ids, const char *letter);   /* t1, t2, ... */
-const char *c_type(Elem e);                            /* float, int32_t, ... */
-const char *c_value_type(Elem e);                      /* of a local: bool is int */
+bool c_is_taken(const Identifiers *ids, const char *name);
+const char *c_type(Elem e);       /* float, int32_t, ... */
+const char *c_value_type(Elem e); /* of a local: bool is int */
 const char *c_number(Elem e, double v);
-const char *c_path(const char *path);                  /* net.fc1.W, pieces that are no C names changed */
+const char *c_path(const char *path); /* net.fc1.W, pieces that are no C names changed */
 const char *c_upper(const char *name);
-const char *c_size(SizeRef s);                         /* with named constants */
-void name_sizes(const Program *p);                     /* the names c_size uses */
+const char *c_size(SizeRef s);     /* with named constants */
+void name_sizes(const Program *p); /* the names c_size uses */
 void print_size_names(Text *out, const char *used_in);
 bool has_word(const char *text, const char *word);
 void wrap_lines(Text *out, const char *line, int indent);
+
+/* ---- emit_text.c ---- */
+
+Buffer *memory_of(const Code *c, const Node *n);
+const char *element_text(Buffer *b, const Shape *s, const Index *ix);
+/* A pointer to the element. */
+const char *pointer_text(Buffer *b, const Shape *s, const Index *ix);
+const char *array_text(Buffer *b, const Affine *start); /* from element number `start` on */
+const char *with(Frag f, int by); /* in parentheses when it binds less than `by` */
+const char *c_suffix(Elem e);     /* of the runtime's functions: "", "_d", "_i" */
+Frag apply_template(const char *value, Elem elem, const Frag *operands);
 
 /* ---- emit_expr.c ---- */
 
 Frag value_of(Emit *e, Node *n, const Index *ix);
 /* The operation of n itself, even when n has a name. */
 Frag operation_of(Emit *e, Node *n, const Index *ix);
-const char *element_text(Emit *e, Buffer *b, const Shape *s, const Index *ix);
-/* A pointer to the element. */
-const char *pointer_text(Emit *e, Buffer *b, const Shape *s, const Index *ix);
-const char *array_text(Buffer *b, const Affine *start);/* from element number `start` on */
-Buffer *memory_of(const Code *c, const Node *n);
-const char *with(Frag f, int by);                      /* in parentheses when it binds less than `by` */
-Frag apply_template(Emit *e, const char *value, Elem elem, const Frag *operands);
 void count_values(Emit *e, Node *n, const Index *ix);
+/* Names for values at an index, as long as the loop body is open. */
 const char *value_key(const Node *n, const Index *ix);
 void remember(Emit *e, int level, const char *key, const char *name);
-const char *recall(const Emit *e, const char *key);
 const char *local_name(Emit *e, const Node *n);
 
 /* ---- emit_loop.c ---- */
@@ -85,12 +96,28 @@ const char *local_name(Emit *e, const Node *n);
 void open_loop(Emit *e, SizeRef size);
 /* Of the same size; independent: the passes of the loop may run in any order or at once. */
 void close_loop(Emit *e, SizeRef size, bool independent);
-void add_line(Emit *e, int level, const char *line);   /* a statement */
+void add_line(Emit *e, int level, const char *line); /* a statement */
 void add_declaration(Emit *e, int level, const char *line);
 void emit_loops(Emit *e);
-const char *fold_first(const Node *n);
+const char *fold_first(const Node *n); /* what an empty fold gives, as C text */
+/* target = step(target, f); b: where the target is, NULL for a local. */
+void step(Emit *e, const Node *n, const char *target, const Buffer *b, Frag f);
+void store(Emit *e, Buffer *b, const Shape *s, const Index *ix, Frag f);
+/* Stores the value at its home and wherever else it goes. */
+void store_all(Emit *e, const Def *d, const Index *ix, Frag f);
+/* Sets the elements of n's value in b; the loops over the first `skip` axes are open. */
+void fill(Emit *e, Buffer *b, const Node *n, int skip, const char *value);
 /* The index of the first `rank` axes of s, whose loops are the ones that are open. */
 Index open_index(Emit *e, const Shape *s, int rank);
+
+/* ---- emit_fold.c ---- */
+
+bool is_over_rows(const Kernel *k, const Def *d); /* accumulated over the outer loops */
+Index value_index(Emit *e, const Def *d);         /* of the fold's value in the open loops */
+Frag element_of(Emit *e, const Def *d);           /* what is accumulated */
+void count_element(Emit *e, const Def *d);
+void emit_fold(Emit *e, const Def *d);
+void emit_arg(Emit *e, const Def *d);
 
 /* ---- emit_call.c ---- */
 
@@ -111,6 +138,16 @@ void print_work(Text *out, Emit *e);
 /* The comment above a kernel. */
 void print_kernel_note(Text *out, Emit *e, const Kernel *k);
 
+/* ---- emit_entry.c ---- */
+
+Emit *new_emit(Code *c);
+void print_function(Text *out, Emit *e);
+/* "const float (*x)[784]": a pointer to rows, or to elements; `qualifier` stands before the name. */
+const char *pointer_declaration(const Buffer *b, const char *name, const char *qualifier);
+/* The array behind an argument, NULL when nothing reads it (or the output is a set). */
+Buffer *leaf_buffer(const Code *c, Memory memory, const char *access);
+Buffer *output_buffer(const Code *c, const char *access);
+
 /* ---- emit_help.c ---- */
 
 /* Small functions that `functions` calls and the runtime does not have. */
@@ -121,9 +158,9 @@ void print_helpers(Text *out, const char *functions);
 /* The C interface of an entry. */
 typedef struct Signature {
     bool has_model, model_is_const;
-    const char *returns;      /* C type; "void" */
-    Lines inputs, outputs;    /* names of the arguments */
-    Identifiers ids;          /* all of them */
+    const char *returns;   /* C type; "void" */
+    Lines inputs, outputs; /* names of the arguments */
+    Identifiers ids;       /* all of them */
 } Signature;
 Signature signature_of(const Program *p, const Entry *e);
 /* "float mnist_train(mnist *m, int N, ..., void *work)" */

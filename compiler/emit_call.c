@@ -4,7 +4,10 @@
 
 #include <string.h>
 
-static const char *suffix(const Node *n) { return !strcmp(c_value_type(n->type.elem), "double") ? "_d" : ""; }
+static const char *suffix(const Node *n)
+{
+    return !strcmp(c_value_type(n->type.elem), "double") ? "_d" : "";
+}
 
 static const char *scratch_text(const Emit *e)
 {
@@ -20,7 +23,10 @@ static const char *flags_text(const Def *d, bool first, bool last)
     Text out = {0};
     if (!first) text_add(&out, "NN_ACC");
     if (d->bias && last) text_add(&out, "%sNN_BIAS", out.n ? " | " : "");
-    const char *act = d->act == OP_MAX ? "NN_RELU" : d->act == OP_TANH ? "NN_TANH" : d->act == OP_SIGMOID ? "NN_SIGMOID" : NULL;
+    const char *act = d->act == OP_MAX       ? "NN_RELU"
+                      : d->act == OP_TANH    ? "NN_TANH"
+                      : d->act == OP_SIGMOID ? "NN_SIGMOID"
+                                             : NULL;
     if (act && last) text_add(&out, "%s%s", out.n ? " | " : "", act);
     return out.n ? out.s : "0";
 }
@@ -33,7 +39,8 @@ static const char *bias_text(Emit *e, Node *bias)
         ix.at[i] = affine_const(size_const(0));
         ix.run[i] = 1;
     }
-    for (at = ix; !e->c->def_of[bias->id] && !is_leaf_memory(bias); bias = see_through(bias->in[0])) {
+    for (at = ix; !e->c->def_of[bias->id] && !is_leaf_memory(bias);
+         bias = see_through(bias->in[0])) {
         Index in = at;
         index_operand(bias, 0, &in, &at);
     }
@@ -62,10 +69,12 @@ static void emit_product(Emit *e, const Def *d, int which)
     const char *form = a.turned ? "tn" : b.turned ? "nt" : "nn";
     const char *bias = d->bias && last ? bias_text(e, d->bias) : "NULL";
     add_line(e, e->depth,
-             format("nn_gemm_%s%s(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s);", form, suffix(d->node),
-                    c_size(s.m), c_size(s.n), c_size(s.k), array_text(memory_of(e->c, a.base), &a.start), c_size(a.ld),
-                    array_text(memory_of(e->c, b.base), &b.start), c_size(b.ld), array_text(d->home, &start),
-                    c_size(s.n), bias, flags_text(d, which == 0, last), scratch_text(e)));
+             format("nn_gemm_%s%s(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s);", form,
+                    suffix(d->node), c_size(s.m), c_size(s.n), c_size(s.k),
+                    array_text(memory_of(e->c, a.base), &a.start), c_size(a.ld),
+                    array_text(memory_of(e->c, b.base), &b.start), c_size(b.ld),
+                    array_text(d->home, &start), c_size(s.n), bias, flags_text(d, which == 0, last),
+                    scratch_text(e)));
 }
 
 void emit_gemm(Emit *e, const Def *d)
@@ -86,13 +95,15 @@ void emit_draw(Emit *e, const Def *d)
     const char *to = array_text(d->home, &start), *count = c_size(shape_count(&n->type.shape));
     const char *kind = n->attr.draw == DRAW_UNIFORM ? "uniform" : "normal";
     bool simple = !strpbrk(count, " +-*/%");
-    add_line(e, 0, format(simple ? "nn_%s%s(%s, (size_t)%s, m->state.seed, m->state.call, %ld);"
-                                 : "nn_%s%s(%s, (size_t)(%s), m->state.seed, m->state.call, %ld);",
-                          kind, suffix(n), to, count, n->attr.k));
+    add_line(e, 0,
+             format(simple ? "nn_%s%s(%s, (size_t)%s, m->state.seed, m->state.call, %ld);"
+                           : "nn_%s%s(%s, (size_t)(%s), m->state.seed, m->state.call, %ld);",
+                    kind, suffix(n), to, count, n->attr.k));
     if (n->attr.draw == DRAW_ORTHOGONAL && n->type.shape.rank) {
         SizeRef rows = n->type.shape.size[0];
-        add_line(e, 0, format("nn_orthogonal%s(%s, %s, %s, %s);", suffix(n), to, c_size(rows),
-                              c_size(size_div(shape_count(&n->type.shape), rows)), scratch_text(e)));
+        add_line(e, 0,
+                 format("nn_orthogonal%s(%s, %s, %s, %s);", suffix(n), to, c_size(rows),
+                        c_size(size_div(shape_count(&n->type.shape), rows)), scratch_text(e)));
     }
     store_copies(e, d, 0);
 }
@@ -120,7 +131,9 @@ static void emit_block(Emit *e, const Def *d, Node *part, const SizeRef *lo)
     e->counts.n = 0;
     count_values(e, part, &ix);
     Frag f = value_of(e, part, &ix);
-    add_line(e, e->depth, format("%s = %s;", element_text(e, d->home, &d->node->type.shape, &at), converted(d->home, f)));
+    add_line(e, e->depth,
+             format("%s = %s;", element_text(d->home, &d->node->type.shape, &at),
+                    converted(d->home, f)));
     for (int i = s->rank; i-- > 0;) close_loop(e, s->size[i], true);
 }
 
@@ -130,7 +143,7 @@ static void emit_zeros(Emit *e, const Def *d)
     for (int i = 0; i < s->rank; i++) open_loop(e, s->size[i]);
     Index ix = open_index(e, s, s->rank);
     const char *zero = c_number(d->node->type.elem == ELEM_F16 ? ELEM_I32 : d->node->type.elem, 0);
-    add_line(e, e->depth, format("%s = %s;", element_text(e, d->home, s, &ix), zero));
+    add_line(e, e->depth, format("%s = %s;", element_text(d->home, s, &ix), zero));
     for (int i = s->rank; i-- > 0;) close_loop(e, s->size[i], true);
 }
 
@@ -142,7 +155,8 @@ void emit_join(Emit *e, const Def *d)
     if (n->op == OP_PAD) emit_zeros(e, d);
     for (int k = 0; k < n->n_in; k++) {
         emit_block(e, d, see_through(n->in[k]), lo);
-        if (n->op == OP_CONCAT) lo[n->attr.k] = size_add(lo[n->attr.k], n->in[k]->type.shape.size[n->attr.k]);
+        if (n->op == OP_CONCAT)
+            lo[n->attr.k] = size_add(lo[n->attr.k], n->in[k]->type.shape.size[n->attr.k]);
     }
     store_copies(e, d, 0);
 }
@@ -153,13 +167,13 @@ static void add_to_element(Emit *e, const Def *d, Node *n, const Index *from, co
     e->counts.n = 0;
     count_values(e, n, from);
     Frag f = value_of(e, n, from);
-    const char *element = element_text(e, d->home, &d->node->type.shape, target);
+    const char *element = element_text(d->home, &d->node->type.shape, target);
     if (converted(d->home, f) == f.s) {
         add_line(e, e->depth, format("%s += %s;", element, f.s));
         return;
     }
     Frag pair[2] = {{element, C_PRIMARY, 0}, f};
-    Frag sum = apply_template(e, op_info[OP_ADD].value, d->node->type.elem, pair);
+    Frag sum = apply_template(op_info[OP_ADD].value, d->node->type.elem, pair);
     add_line(e, e->depth, format("%s = %s;", element, converted(d->home, sum)));
 }
 
@@ -189,9 +203,12 @@ void emit_scatter(Emit *e, const Def *d)
     Index at = open_index(e, s, outer);
     e->counts.n = 0;
     Frag v = value_of(e, index, &at);
-    const char *row = c_unique(e->ids, "row"), *last = size_text(size_sub(to->size[0], size_const(1)));
+    const char *row = c_unique(e->ids, "row"),
+               *last = size_text(size_sub(to->size[0], size_const(1)));
     const char *x = with(v, C_PRIMARY);
-    add_declaration(e, e->depth, format("const int %s = %s < 0 ? 0 : %s > %s ? %s : %s;", row, x, x, last, last, x));
+    add_declaration(
+        e, e->depth,
+        format("const int %s = %s < 0 ? 0 : %s > %s ? %s : %s;", row, x, x, last, last, x));
     Var *var = NEW(Var);
     *var = (Var){row, to->size[0], e->depth};
     for (int i = outer; i < s->rank; i++) open_loop(e, s->size[i]);

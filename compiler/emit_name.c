@@ -11,18 +11,23 @@
 /* ---- identifiers ---- */
 
 static const char *const greek_small[] = {
-    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu",
-    "xi", "omicron", "pi", "rho", "sigma", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega"};
+    "alpha", "beta",   "gamma",   "delta", "epsilon", "zeta",    "eta",  "theta", "iota",
+    "kappa", "lambda", "mu",      "nu",    "xi",      "omicron", "pi",   "rho",   "sigma",
+    "sigma", "tau",    "upsilon", "phi",   "chi",     "psi",     "omega"};
 
 /* Words that C, C++, or the headers of the generated code have taken. */
 static const char *const reserved[] = {
-    "alignas", "alignof", "and", "asm", "auto", "bool", "break", "case", "catch", "char", "class", "compl", "const",
-    "continue", "default", "delete", "do", "double", "else", "enum", "explicit", "export", "extern", "false",
-    "float", "for", "friend", "goto", "if", "inline", "int", "long", "mutable", "namespace", "new", "not",
-    "nullptr", "operator", "or", "private", "protected", "public", "register", "restrict", "return", "short",
-    "signed", "sizeof", "static", "struct", "switch", "template", "this", "throw", "true", "try", "typedef",
-    "typeid", "typename", "union", "unsigned", "using", "virtual", "void", "volatile", "while", "xor", "main",
-    "NULL", "INFINITY", "NAN", "I", "j0", "j1", "jn", "y0", "y1", "yn", "linux", "unix", "errno", "assert"};
+    "alignas",   "alignof",   "and",      "asm",      "auto",     "bool",     "break",   "case",
+    "catch",     "char",      "class",    "compl",    "const",    "continue", "default", "delete",
+    "do",        "double",    "else",     "enum",     "explicit", "export",   "extern",  "false",
+    "float",     "for",       "friend",   "goto",     "if",       "inline",   "int",     "long",
+    "mutable",   "namespace", "new",      "not",      "nullptr",  "operator", "or",      "private",
+    "protected", "public",    "register", "restrict", "return",   "short",    "signed",  "sizeof",
+    "static",    "struct",    "switch",   "template", "this",     "throw",    "true",    "try",
+    "typedef",   "typeid",    "typename", "union",    "unsigned", "using",    "virtual", "void",
+    "volatile",  "while",     "xor",      "main",     "NULL",     "INFINITY", "NAN",     "I",
+    "j0",        "j1",        "jn",       "y0",       "y1",       "yn",       "linux",   "unix",
+    "errno",     "assert"};
 
 static bool is_reserved(const char *s)
 {
@@ -43,14 +48,19 @@ static unsigned next_code(const char **s)
 
 static void add_letter(Text *out, unsigned c)
 {
-    if (c < 128 && (isalnum((int)c) || c == '_')) text_add(out, "%c", (int)c);
-    else if (c == '.') text_add(out, "_");
-    else if (c == '\'') text_add(out, "_t");
-    else if (c >= 0x3B1 && c <= 0x3C9) text_add(out, "%s", greek_small[c - 0x3B1]);
+    if (c < 128 && (isalnum((int)c) || c == '_'))
+        text_add(out, "%c", (int)c);
+    else if (c == '.')
+        text_add(out, "_");
+    else if (c == '\'')
+        text_add(out, "_t");
+    else if (c >= 0x3B1 && c <= 0x3C9)
+        text_add(out, "%s", greek_small[c - 0x3B1]);
     else if (c >= 0x391 && c <= 0x3A9) {
         const char *name = greek_small[c - 0x391];
         text_add(out, "%c%s", toupper(name[0]), name + 1);
-    } else text_add(out, "u%X", c);
+    } else
+        text_add(out, "u%X", c);
 }
 
 const char *c_identifier(const char *name)
@@ -62,7 +72,7 @@ const char *c_identifier(const char *name)
     return out.n ? out.s : "_";
 }
 
-static bool is_taken(const Identifiers *ids, const char *name)
+bool c_is_taken(const Identifiers *ids, const char *name)
 {
     for (int i = 0; i < ids->taken.n; i++)
         if (!strcmp(ids->taken.at[i], name)) return true;
@@ -72,17 +82,8 @@ static bool is_taken(const Identifiers *ids, const char *name)
 const char *c_unique(Identifiers *ids, const char *wanted)
 {
     const char *name = wanted;
-    for (int i = 1; is_taken(ids, name); i++) name = i == 1 ? format("%s_", wanted) : format("%s_%d", wanted, i);
-    vec_push(&ids->taken, name);
-    return name;
-}
-
-const char *c_fresh(Identifiers *ids, const char *letter)
-{
-    const char *name;
-    int i = 0;
-    do name = format("%s%d", letter, ++i);
-    while (is_taken(ids, name));
+    for (int i = 1; c_is_taken(ids, name); i++)
+        name = i == 1 ? format("%s_", wanted) : format("%s_%d", wanted, i);
     vec_push(&ids->taken, name);
     return name;
 }
@@ -146,7 +147,10 @@ const char *c_number(Elem e, double v)
 
 /* Integers that the source names: `const H = 128;`, where no other constant has that value and the
  * number itself is not written anywhere else, so that a size of 128 can only be H. */
-typedef struct SizeName { long value; const char *name; } SizeName;
+typedef struct SizeName {
+    long value;
+    const char *name;
+} SizeName;
 static VEC(SizeName) size_names;
 
 static bool number_stands(const char *text, long value)
@@ -155,7 +159,8 @@ static bool number_stands(const char *text, long value)
     int found = 0;
     for (const char *p = text; (p = strstr(p, format("%ld", value))); p += n) {
         bool inside = p > text && (isalnum((unsigned char)p[-1]) || p[-1] == '_' || p[-1] == '.');
-        found += !inside && !isalnum((unsigned char)p[n]) && !(p[n] == '.' && isdigit((unsigned char)p[n + 1]));
+        found += !inside && !isalnum((unsigned char)p[n]) &&
+                 !(p[n] == '.' && isdigit((unsigned char)p[n + 1]));
     }
     return found > 1;
 }
@@ -233,7 +238,10 @@ static int break_rank(const char *s, int i)
     if (s[i - 1] == ',') return 3;
     bool sign = s[i + 1] && (s[i + 2] == ' ' || (s[i + 2] && s[i + 3] == ' '));
     if (!sign) return 0;
-    return strchr("?:&|", s[i + 1]) ? 3 : strchr("+-", s[i + 1]) && s[i + 2] == ' ' ? 2 : strchr("*/<>", s[i + 1]) ? 1 : 0;
+    return strchr("?:&|", s[i + 1])                    ? 3
+           : strchr("+-", s[i + 1]) && s[i + 2] == ' ' ? 2
+           : strchr("*/<>", s[i + 1])                  ? 1
+                                                       : 0;
 }
 
 /* The best place to break within `room` characters: at the least depth of parentheses. */

@@ -85,8 +85,10 @@ void number_equations(Emit *e)
         for (int k = 0; k < c->kernels.at[i]->defs.n; k++) {
             Def *d = c->kernels.at[i]->defs.at[k];
             number_operands(e, d->node, &last);
-            if (d->is_store) e->store_number[d->id] = ++last;
-            else e->number[d->node->id] = ++last;
+            if (d->is_store)
+                e->store_number[d->id] = ++last;
+            else
+                e->number[d->node->id] = ++last;
         }
 }
 
@@ -113,9 +115,12 @@ static const char *equation_text(Emit *e, const Node *n, const Def *d)
     bool only_stored = d && d->copies.n && (d->is_store || e->given[n->id]);
     if (only_stored) {
         text_add(&out, "%s = ", target_text(d->copies.at[0]));
-        if (d->is_store) node_operand(&out, names, n);
-        else node_value(&out, names, n);
-    } else node_equation(&out, names, n);
+        if (d->is_store)
+            node_operand(&out, names, n);
+        else
+            node_value(&out, names, n);
+    } else
+        node_equation(&out, names, n);
     for (int i = only_stored; d && i < d->copies.n; i++)
         if (d->copies.at[i]->memory == MEM_SLOT || d->copies.at[i]->slot)
             text_add(&out, "; %s = %s", target_text(d->copies.at[i]), node_name(names, n));
@@ -148,26 +153,30 @@ static void print_equation(Text *out, Emit *e, const Node *n, const Def *d, cons
         wrap_lines(&wrapped, left.s, 8);
         for (const char *s = wrapped.s; *s; s += strcspn(s, "\n") + 1)
             text_add(&lines, s == wrapped.s ? "%s%.*s\n" : "%s%.*s\n", s == wrapped.s ? "" : margin,
-                     (int)strcspn(s, "\n") - 8 + (s != wrapped.s) * 4, s + 8 - (s != wrapped.s) * 4);
+                     (int)strcspn(s, "\n") - 8 + (s != wrapped.s) * 4,
+                     s + 8 - (s != wrapped.s) * 4);
         text_add(&lines, "%s%8s%s", margin, "", remark);
     }
     text_add(out, "%s\n", lines.s);
 }
 
 /* The equations of a definition: first the named values that are written inside it. */
-static void print_inner(Text *out, Emit *e, Node *n, const Def *d, bool *done, const char *margin, bool *first)
+static void print_inner(Text *out, Emit *e, Node *n, const Def *d, bool *done, const char *margin,
+                        bool *first)
 {
     if (is_leaf_memory(n) || done[n->id]) return;
     if (!d && e->c->def_of[n->id]) return;
     done[n->id] = true;
-    for (int k = 0; k < n->n_in; k++) print_inner(out, e, see_through(n->in[k]), NULL, done, margin, first);
+    for (int k = 0; k < n->n_in; k++)
+        print_inner(out, e, see_through(n->in[k]), NULL, done, margin, first);
     if (!d && !e->number[n->id]) return;
     if (!*first) text_add(out, "%s", margin);
     *first = false;
     print_equation(out, e, n, d, margin);
 }
 
-static void print_defs(Text *out, Emit *e, const Kernel *k, bool *done, const char *margin, bool *first)
+static void print_defs(Text *out, Emit *e, const Kernel *k, bool *done, const char *margin,
+                       bool *first)
 {
     for (int i = 0; i < k->defs.n; i++) {
         const Def *d = k->defs.at[i];
@@ -185,7 +194,8 @@ static void print_defs(Text *out, Emit *e, const Kernel *k, bool *done, const ch
 void print_equations(Text *out, Emit *e)
 {
     bool *done = NEW_N(bool, e->c->g->nodes.n + 1), first = false;
-    for (int i = 0; i < e->c->kernels.n; i++) print_defs(out, e, e->c->kernels.at[i], done, " *   ", &first);
+    for (int i = 0; i < e->c->kernels.n; i++)
+        print_defs(out, e, e->c->kernels.at[i], done, " *   ", &first);
 }
 
 /* Which inlined equations a kernel repeats is decided by the first kernel that needs them. */
@@ -211,12 +221,16 @@ void print_work(Text *out, Emit *e)
 {
     const Code *c = e->c;
     if (!c->work_bytes) return;
-    text_add(out, " *   work: %ld bytes (at most %ld hold values at once)\n", c->work_bytes, c->live_bytes);
-    text_add(out, " *     %10s %10s   %-24s %s\n", "offset", "bytes", "array", "from equation to equation");
+    text_add(out, " *   work: %ld bytes (at most %ld hold values at once)\n", c->work_bytes,
+             c->live_bytes);
+    text_add(out, " *     %10s %10s   %-24s %s\n", "offset", "bytes", "array",
+             "from equation to equation");
     for (int i = 0; i < c->buffers.n; i++) {
         const Buffer *b = c->buffers.at[i];
         if (b->memory != MEM_WORK || !b->name) continue;
-        const char *what = b == e->c->kernels.at[b->first]->scratch ? "scratch" : format("%s: %s", b->name, type_text(b->type));
+        const char *what = b == e->c->kernels.at[b->first]->scratch
+                               ? "scratch"
+                               : format("%s: %s", b->name, type_text(b->type));
         text_add(out, " *     %10ld %10ld   %-24s (%d) .. (%d)\n", b->offset, b->bytes, what,
                  number_of_kernel(e, b->first), number_of_kernel(e, b->last));
     }

@@ -15,9 +15,18 @@ enum { KEEP_COST = 2, HEAVY = 10, MEDIUM = 4, MANY = -1 };
 static int op_cost(const Node *n)
 {
     switch (n->op) {
-    case OP_EXP: case OP_LOG: case OP_SIN: case OP_COS: case OP_TANH: case OP_SIGMOID: case OP_ERF: case OP_POW:
-        return HEAVY;
-    case OP_DIV: case OP_SQRT: case OP_RSQRT: case OP_MOD: return MEDIUM;
+    case OP_EXP:
+    case OP_LOG:
+    case OP_SIN:
+    case OP_COS:
+    case OP_TANH:
+    case OP_SIGMOID:
+    case OP_ERF:
+    case OP_POW: return HEAVY;
+    case OP_DIV:
+    case OP_SQRT:
+    case OP_RSQRT:
+    case OP_MOD: return MEDIUM;
     case OP_MATMUL: return 2 * (int)unrolled_terms(n);
     case OP_GATHER: return 1;
     default: return op_info[n->op].class == CLASS_MAP && see_through((Node *)n) == n;
@@ -29,7 +38,11 @@ static bool stands_alone(const Node *n)
 {
     switch (n->op) {
     case OP_MATMUL: return !unrolled_terms(n);
-    case OP_DRAW: case OP_CONCAT: case OP_PAD: case OP_SCATTER: case OP_UNWINDOW: return true;
+    case OP_DRAW:
+    case OP_CONCAT:
+    case OP_PAD:
+    case OP_SCATTER:
+    case OP_UNWINDOW: return true;
     default: return op_info[n->op].class == CLASS_FOLD;
     }
 }
@@ -80,12 +93,13 @@ static void force(Choice *c, Node *n)
 static void force_base(Choice *c, Node *n, Node *base)
 {
     n = see_through(n);
-    bool only_view = !is_leaf_memory(base) && c->users[base->id] == 1 && !c->root[base->id] && !stands_alone(base) && !c->head[base->id];
+    bool only_view = !is_leaf_memory(base) && c->users[base->id] == 1 && !c->root[base->id] &&
+                     !stands_alone(base) && !c->head[base->id];
     force(c, only_view && n->op == OP_RESHAPE && see_through(n->in[0]) == base ? n : base);
 }
 
 /* The factor by which axis `axis` of n moves in memory, and the node that is in memory. */
-static Node *stride_of(Node *n, int axis, SizeRef *stride)
+Node *stride_of(Node *n, int axis, SizeRef *stride)
 {
     Var v[MAX_RANK], *vars[MAX_RANK];
     Index ix, base;
@@ -113,7 +127,8 @@ static Node *matrix_base(Node *n, bool *turned)
     SizeRef down, across;
     Node *b = stride_of(n, r - 2, &down);
     if (!b || !stride_of(n, r - 1, &across)) return NULL;
-    bool row = size_is(n->type.shape.size[r - 2], 1), column = size_is(n->type.shape.size[r - 1], 1);
+    bool row = size_is(n->type.shape.size[r - 2], 1),
+         column = size_is(n->type.shape.size[r - 1], 1);
     bool plain = (size_is(across, 1) || column) && (row || !size_is(down, 0));
     *turned = !plain;
     return plain || ((size_is(down, 1) || row) && (column || !size_is(across, 0))) ? b : NULL;
@@ -125,7 +140,8 @@ static void force_matrix(Choice *c, Node *n, Node *base) { force_base(c, n, base
 static void force_product(Choice *c, const Product *p)
 {
     bool turned_a = false, turned_b = false;
-    Node *a = matrix_base(see_through(p->a), &turned_a), *b = matrix_base(see_through(p->b), &turned_b);
+    Node *a = matrix_base(see_through(p->a), &turned_a),
+         *b = matrix_base(see_through(p->b), &turned_b);
     force_matrix(c, p->a, a);
     force_matrix(c, p->b, a && turned_a && turned_b ? NULL : b);
 }
@@ -146,7 +162,7 @@ static bool row_is_kept(const Choice *c, Node *n, Node **base)
 }
 
 /* The value that is repeated along the last axis, when n is one. */
-static bool is_same_in_row(const Node *n)
+bool is_same_in_row(const Node *n)
 {
     return n->op == OP_BROADCAST && n->attr.axes >> (n->type.shape.rank - 1) & 1;
 }
@@ -197,96 +213,15 @@ static void force_operands(Choice *c, Node *n)
     if (n->op == OP_GATHER && c->cost[see_through(n->in[0])->id] > KEEP_COST) force(c, n->in[0]);
 }
 
-/* ---- matrix products with what follows ---- */
-
-static bool only_user(const Choice *c, const Node *n) { return c->users[n->id] == 1 && !c->root[n->id]; }
-
-/* A vector along the last axis that is added to every row. */
-static bool is_bias(const Node *n)
-{
-    SizeRef s;
-    Node *b = (Node *)n;
-    if (n->op != OP_BROADCAST || is_same_in_row(n)) return false;
-    for (int i = 0; i + 1 < n->type.shape.rank; i++)
-        if (!(n->attr.axes >> i & 1)) return false;
-    return stride_of(b, n->type.shape.rank - 1, &s) && size_is(s, 1);
-}
-
-/* Takes n apart as a sum of products that only it uses, and at most one bias. */
-static bool collect_sum(const Choice *c, Node *n, Def *d, bool top)
-{
-    n = see_through(n);
-    if (n->op == OP_MATMUL && !is_small_product(n) && (top || only_user(c, n))) {
-        Product p = {see_through(n->in[0]), see_through(n->in[1])};
-        vec_push(&d->products, p);
-        return true;
-    }
-    if (n->op == OP_ADD && (top || only_user(c, n)))
-        return collect_sum(c, n->in[0], d, false) && collect_sum(c, n->in[1], d, false);
-    if (!d->bias && is_bias(n)) {
-        d->bias = n;
-        return true;
-    }
-    return false;
-}
-
-static void absorb_sum(Choice *c, Node *n, Def *d)
-{
-    n = see_through(n);
-    if (n != d->node) c->absorbed[n->id] = true;
-    if (n->op == OP_ADD)
-        for (int k = 0; k < 2; k++)
-            if (see_through(n->in[k]) != d->bias) absorb_sum(c, n->in[k], d);
-}
-
-/* relu is the larger of its operand and 0 */
-static Op activation(const Node *n, Node **of)
-{
-    double zero;
-    *of = n->n_in ? see_through(n->in[0]) : NULL;
-    if (n->op == OP_TANH || n->op == OP_SIGMOID) return n->op;
-    if (n->op != OP_MAX) return OP_COUNT;
-    for (int k = 0; k < 2; k++)
-        if (node_is_const(n->in[k], &zero) && zero == 0) {
-            *of = see_through(n->in[1 - k]);
-            return OP_MAX;
-        }
-    return OP_COUNT;
-}
-
-static void match_product(Choice *c, Node *n)
-{
-    Def d = {.node = n, .kind = DEF_GEMM, .act = OP_COUNT};
-    Node *sum = n, *of;
-    Op act = activation(n, &of);
-    if (act != OP_COUNT && of && only_user(c, of)) {
-        d.act = act;
-        sum = of;
-    }
-    if (sum->op != OP_ADD && sum->op != OP_MATMUL) return;
-    if (!collect_sum(c, sum, &d, true) || d.products.n == 0) return;
-    c->head[n->id] = NEW(Def);
-    *c->head[n->id] = d;
-    absorb_sum(c, sum, &d);
-    if (sum != n) c->absorbed[sum->id] = true;
-}
-
-/* From the last node on, so that the longest chain is found first. */
-static void match_products(Choice *c)
-{
-    for (int i = c->g->nodes.n - 1; i >= 0; i--) {
-        Node *n = c->g->nodes.at[i];
-        if (c->live[i] && c->users[i] + c->root[i] && !c->absorbed[i]) match_product(c, n);
-    }
-}
-
 /* ---- the choice ---- */
 
 static void add_owner(Choice *c, Node *n, int owner)
 {
     int *o = &c->owner[n->id];
-    if (*o == 0) *o = owner;
-    else if (*o != owner) *o = MANY;
+    if (*o == 0)
+        *o = owner;
+    else if (*o != owner)
+        *o = MANY;
 }
 
 static void give_owner(Choice *c, Node *n, int owner)
@@ -318,9 +253,12 @@ static void choose(Choice *c)
 static DefKind kind_of(const Node *n)
 {
     switch (n->op) {
-    case OP_ARGMAX: case OP_ARGMIN: return DEF_ARG;
-    case OP_CONCAT: case OP_PAD: return DEF_JOIN;
-    case OP_SCATTER: case OP_UNWINDOW: return DEF_SCATTER;
+    case OP_ARGMAX:
+    case OP_ARGMIN: return DEF_ARG;
+    case OP_CONCAT:
+    case OP_PAD: return DEF_JOIN;
+    case OP_SCATTER:
+    case OP_UNWINDOW: return DEF_SCATTER;
     case OP_DRAW: return DEF_DRAW;
     case OP_MATMUL: return unrolled_terms(n) ? DEF_MAP : DEF_FOLD;
     default: return op_info[n->op].class == CLASS_FOLD ? DEF_FOLD : DEF_MAP;
@@ -329,13 +267,14 @@ static DefKind kind_of(const Node *n)
 
 bool fold_is_in_row(const Node *n)
 {
-    enum { LONG_ROW = 32 };
+    enum { LONG_ROW = 32, LONG_VECTOR = 1024 }; /* a vector is mostly a row of results */
     const Shape *s = &n->in[0]->type.shape;
     const Node *x = see_through(n->in[0]);
     if (is_free(x) && !is_leaf_memory(x)) return false;
     if (n->op != OP_SUM && n->op != OP_MAXOF && n->op != OP_MINOF) return false;
     if (!elem_is_real(n->type.elem) || n->type.elem == ELEM_F16 || !s->rank) return false;
-    return n->attr.axes >> (s->rank - 1) & 1 && size_upper(s->size[s->rank - 1]) >= LONG_ROW;
+    return n->attr.axes >> (s->rank - 1) & 1 &&
+           size_upper(s->size[s->rank - 1]) >= (s->rank == 1 ? LONG_VECTOR : LONG_ROW);
 }
 
 /* A product whose left operand is stored by columns is summed up row by row: [k, m, n]. */
@@ -364,12 +303,15 @@ static void set_product_domain(Def *d)
 static Def *add_def(Code *code, Node *n, const Def *like)
 {
     Def *d = NEW(Def);
-    if (like) *d = *like;
-    else *d = (Def){.kind = kind_of(n), .act = OP_COUNT};
+    if (like)
+        *d = *like;
+    else
+        *d = (Def){.kind = kind_of(n), .act = OP_COUNT};
     d->node = n;
     d->id = code->defs.n;
     d->domain = n->type.shape;
-    if (d->kind == DEF_FOLD && n->op == OP_MATMUL) set_product_domain(d);
+    if (d->kind == DEF_FOLD && n->op == OP_MATMUL)
+        set_product_domain(d);
     else if (d->kind == DEF_FOLD || d->kind == DEF_ARG) {
         d->domain = n->in[0]->type.shape;
         d->reduced = n->attr.axes;
@@ -392,9 +334,16 @@ static Choice choice_new(Code *code, const TargetList *targets)
 {
     Graph *g = code->g;
     int n = g->nodes.n + 1;
-    Choice c = {.g = g, .live = NEW_N(bool, n), .root = NEW_N(bool, n), .keep = NEW_N(bool, n),
-                .force = NEW_N(bool, n), .likely = NEW_N(bool, n), .absorbed = NEW_N(bool, n),
-                .users = NEW_N(int, n), .owner = NEW_N(int, n), .cost = NEW_N(int, n),
+    Choice c = {.g = g,
+                .live = NEW_N(bool, n),
+                .root = NEW_N(bool, n),
+                .keep = NEW_N(bool, n),
+                .force = NEW_N(bool, n),
+                .likely = NEW_N(bool, n),
+                .absorbed = NEW_N(bool, n),
+                .users = NEW_N(int, n),
+                .owner = NEW_N(int, n),
+                .cost = NEW_N(int, n),
                 .head = NEW_N(Def *, n)};
     for (int i = 0; i < targets->n; i++) {
         int id = targets->at[i].node->id;
@@ -407,6 +356,9 @@ static Choice choice_new(Code *code, const TargetList *targets)
 void choose_definitions(Code *code, const TargetList *targets)
 {
     Choice c = choice_new(code, targets);
+    count_users(&c);
+    share_signs(&c);
+    memset(c.users, 0, sizeof *c.users * (size_t)code->g->nodes.n);
     count_users(&c);
     estimate_costs(&c);
     match_products(&c);
@@ -436,7 +388,8 @@ static void find_leaves(Code *c)
         if (n->op == OP_PARAM || n->op == OP_STATE) c->leaf_of[i] = slot_buffer(c, n->attr.ref);
         if (n->op != OP_INPUT && n->op != OP_TABLE) continue;
         Buffer *b = NEW(Buffer);
-        *b = (Buffer){.memory = n->op == OP_INPUT ? MEM_INPUT : MEM_TABLE, .type = n->type, .name = n->name};
+        *b = (Buffer){
+            .memory = n->op == OP_INPUT ? MEM_INPUT : MEM_TABLE, .type = n->type, .name = n->name};
         if (n->op == OP_INPUT) b->name = c->entry->inputs.at[n->attr.k].name;
         c->leaf_of[i] = b;
         vec_push(&c->leaves, b);
@@ -448,7 +401,7 @@ Code *fuse(Program *p, Entry *e)
     Code *c = NEW(Code);
     *c = (Code){.program = p, .entry = e, .g = e->g, .names = name_roots(e)};
     TargetList targets = find_targets(c);
-    int limit = c->g->nodes.n + targets.n + 1;         /* a node may be added for each target */
+    int limit = c->g->nodes.n + targets.n + 1; /* a node may be added for each target */
     c->def_of = NEW_N(Def *, limit);
     c->leaf_of = NEW_N(Buffer *, limit);
     find_leaves(c);

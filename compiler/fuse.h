@@ -6,9 +6,9 @@
 
 /* Where a definition's value must be kept for its readers. */
 typedef enum Need {
-    NEED_NOTHING,             /* used in the loop body where it is computed */
-    NEED_ROW,                 /* used elsewhere in the same row */
-    NEED_ARRAY                /* used by other kernels */
+    NEED_NOTHING, /* used in the loop body where it is computed */
+    NEED_ROW,     /* used elsewhere in the same row */
+    NEED_ARRAY    /* used by other kernels */
 } Need;
 
 /* A result of the entry: a node and the memory it must end in. */
@@ -23,17 +23,31 @@ typedef VEC(Target) TargetList;
 typedef struct Choice {
     Graph *g;
     bool *live, *root, *keep, *force, *likely, *absorbed;
-    int *users, *owner;       /* owner: 0 none, id + 1 of the only definition that needs it, -1 several */
-    int *cost;                /* of writing the node out where it is used */
-    Def **head;               /* a matrix product with its sum, bias and activation */
+    int *users, *owner; /* owner: 0 none, id + 1 of the only definition that needs it, -1 several */
+    int *cost;          /* of writing the node out where it is used */
+    Def **head;         /* a matrix product with its sum, bias and activation */
 } Choice;
 
+/* ---- fuse.c ---- */
+
+/* The factor by which axis `axis` of n moves in memory, and the node that is in memory; NULL when the
+ * place is no affine function of the index. */
+Node *stride_of(Node *n, int axis, SizeRef *stride);
+/* Is n one value repeated along the last axis? */
+bool is_same_in_row(const Node *n);
 void choose_definitions(Code *c, const TargetList *targets);
 bool fold_is_in_row(const Node *n);
 /* A definition that only stores n. */
 Def *add_store(Code *c, Node *n, Buffer *to);
 
-/* group.c: kernels over the definitions, and the groups in them. */
+/* ---- fuse_product.c ---- */
+
+/* Lets the derivative of max(0, z) ask max(0, z) for its sign, where that frees z. */
+void share_signs(const Choice *c);
+/* Sets head and absorbed. */
+void match_products(Choice *c);
+
+/* ---- group.c: kernels over the definitions, and the groups in them. */
 void group_definitions(Code *c);
 /* Finds or makes the kernel of one definition. */
 void add_to_kernels(Code *c, Def *d);
@@ -44,9 +58,9 @@ void find_needs(Code *c);
 /* b must run before a. False, and nothing changes, when b already needs a. */
 bool order_kernels(Code *c, Kernel *a, Kernel *b);
 
-/* target.c */
+/* ---- target.c ---- */
 TargetList find_targets(Code *c);
-Buffer *slot_buffer(Code *c, const Slot *s);           /* one for each slot */
+Buffer *slot_buffer(Code *c, const Slot *s); /* one for each slot */
 void place_results(Code *c, const TargetList *targets);
 
 #endif

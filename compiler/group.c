@@ -25,8 +25,15 @@ bool order_kernels(Code *c, Kernel *a, Kernel *b)
 
 /* ---- what a definition reads ---- */
 
-typedef struct Read { Node *node; int aligned; bool exact; } Read;
-typedef struct ReadList { const Code *c; VEC(Read) at; } ReadList;
+typedef struct Read {
+    Node *node;
+    int aligned;
+    bool exact;
+} Read;
+typedef struct ReadList {
+    const Code *c;
+    VEC(Read) at;
+} ReadList;
 
 static void note_read(void *context, const Def *r, const Frame *f, Node *n, const Index *ix)
 {
@@ -48,7 +55,10 @@ static ReadList reads_of(const Code *c, const Def *d)
 
 /* ---- joining a kernel ---- */
 
-static bool has_loops(const Def *d) { return d->kind == DEF_MAP || d->kind == DEF_FOLD || d->kind == DEF_ARG; }
+static bool has_loops(const Def *d)
+{
+    return d->kind == DEF_MAP || d->kind == DEF_FOLD || d->kind == DEF_ARG;
+}
 
 /* The outer loops that d could share: it either keeps all of them or is accumulated over all. */
 static int rows_possible(const Def *d)
@@ -66,7 +76,9 @@ static bool is_over_rows(const Def *d, int n_rows) { return n_rows > 0 && (d->re
 static int shared_rows(const Code *c, const Kernel *k, const Def *d, const ReadList *reads)
 {
     int rows = rows_possible(d), same = 0;
-    while (same < k->n_rows && same < d->domain.rank && k->domain.size[same] == d->domain.size[same]) same++;
+    while (same < k->n_rows && same < d->domain.rank &&
+           k->domain.size[same] == d->domain.size[same])
+        same++;
     if (same < rows) rows = same;
     for (int i = 0; i < reads->at.n; i++) {
         const Def *p = c->def_of[reads->at.at[i].node->id];
@@ -101,7 +113,9 @@ static bool shares_reads(const Code *c, const Kernel *k, const ReadList *reads)
         ReadList other = reads_of(c, k->defs.at[i]);
         for (int a = 0; a < other.at.n; a++)
             for (int b = 0; b < reads->at.n; b++)
-                if (other.at.at[a].node == reads->at.at[b].node && other.at.at[a].node->type.shape.rank) return true;
+                if (other.at.at[a].node == reads->at.at[b].node &&
+                    other.at.at[a].node->type.shape.rank)
+                    return true;
     }
     return false;
 }
@@ -122,8 +136,8 @@ static Kernel *find_kernel(const Code *c, const Def *d, const ReadList *reads, i
     }
     for (int i = c->kernels.n - 1; i >= 0; i--) {
         Kernel *k = c->kernels.at[i];
-        if (can_join(c, k, d, reads, rows) && shape_equal(&k->domain, &d->domain) && *rows == k->n_rows &&
-            (d->domain.rank == 0 || shares_reads(c, k, reads)))
+        if (can_join(c, k, d, reads, rows) && shape_equal(&k->domain, &d->domain) &&
+            *rows == k->n_rows && (d->domain.rank == 0 || shares_reads(c, k, reads)))
             return k;
     }
     return NULL;
@@ -166,8 +180,10 @@ void add_to_kernels(Code *c, Def *d)
     ReadList reads = reads_of(c, d);
     int rows = 0;
     Kernel *k = has_loops(d) && !d->is_store ? find_kernel(c, d, &reads, &rows) : NULL;
-    if (k) k->n_rows = rows;
-    else k = add_kernel(c, d);
+    if (k)
+        k->n_rows = rows;
+    else
+        k = add_kernel(c, d);
     join(c, k, d, &reads);
 }
 
@@ -206,7 +222,8 @@ static bool may_enter(const Code *c, const Kernel *k, int group, const ReadList 
     for (int i = 0; i < reads->at.n; i++) {
         const Def *p = c->def_of[reads->at.at[i].node->id];
         if (!p || p->kernel != k) continue;
-        bool same = reads->at.at[i].exact || (p->group >= 0 && k->groups.at[p->group]->inner.rank == 0);
+        bool same =
+            reads->at.at[i].exact || (p->group >= 0 && k->groups.at[p->group]->inner.rank == 0);
         if (p->group > group || (p->group == group && !same)) return false;
     }
     return true;
@@ -260,7 +277,8 @@ static void need_more(void *context, const Def *r, const Frame *f, Node *n, cons
     if (!p || p == r) return;
     int rank = r->domain.rank;
     bool exact = ix && ix->rank == rank && index_is_vars(ix, 0, rank, (Var *const *)f->vars);
-    if (r->kernel != p->kernel) need = NEED_ARRAY;
+    if (r->kernel != p->kernel)
+        need = NEED_ARRAY;
     else if (has_inner(p) && !(r->group == p->group && exact && is_statement(p->kernel, r)))
         need = NEED_ROW;
     if ((int)need > p->need) p->need = (int)need;
@@ -274,8 +292,10 @@ static bool adds_in_turn(const Def *d)
     if (d->kind != DEF_FOLD) return false;
     for (int i = d->kernel->n_rows; i < d->domain.rank; i++) {
         if (size_is(d->domain.size[i], 1)) continue;
-        if (d->reduced >> i & 1) folded = true;
-        else inside |= folded;
+        if (d->reduced >> i & 1)
+            folded = true;
+        else
+            inside |= folded;
     }
     return inside;
 }

@@ -79,20 +79,21 @@ int affine_level(const Affine *a)
     return level;
 }
 
-static bool is_word(const char *s)
-{
-    return s[0] && !strpbrk(s, " +-*/%");
-}
+static bool is_word(const char *s) { return s[0] && !strpbrk(s, " +-*/%"); }
 
 /* -1 times something is subtracted; other factors come first: 28*i */
 static void add_term(Text *out, const char *name, SizeRef by)
 {
     bool minus = size_is(by, -1);
     const char *factor = size_text(by);
-    if (out->n) text_add(out, minus ? " - " : " + ");
-    else if (minus) text_add(out, "-");
-    if (size_is(by, 1) || minus) text_add(out, "%s", name);
-    else text_add(out, is_word(factor) ? "%s*%s" : "(%s)*%s", factor, name);
+    if (out->n)
+        text_add(out, minus ? " - " : " + ");
+    else if (minus)
+        text_add(out, "-");
+    if (size_is(by, 1) || minus)
+        text_add(out, "%s", name);
+    else
+        text_add(out, is_word(factor) ? "%s*%s" : "(%s)*%s", factor, name);
 }
 
 const char *affine_text(const Affine *a)
@@ -289,10 +290,7 @@ void index_window(const Attr *attr, const Shape *open, const Index *ix, Index *o
 }
 
 /* Does a run of the index cross the place before axis i? */
-static bool run_crosses(const Index *ix, int i)
-{
-    return i < ix->rank && ix->run[i] == 0;
-}
+static bool run_crosses(const Index *ix, int i) { return i < ix->rank && ix->run[i] == 0; }
 
 /* The next shortest stretches of axes, from a and b on, that hold equally many elements. */
 static void match_axes(const Shape *s, const Shape *t, const Index *ix, int *a, int *b)
@@ -302,9 +300,12 @@ static void match_axes(const Shape *s, const Shape *t, const Index *ix, int *a, 
     while (first || p != q || run_crosses(ix, *a)) {
         first = false;
         bool left = *b == t->rank || (*a < s->rank && size_upper(p) <= size_upper(q));
-        if (left && *a < s->rank) p = size_mul(p, s->size[(*a)++]);
-        else if (*b < t->rank) q = size_mul(q, t->size[(*b)++]);
-        else break;
+        if (left && *a < s->rank)
+            p = size_mul(p, s->size[(*a)++]);
+        else if (*b < t->rank)
+            q = size_mul(q, t->size[(*b)++]);
+        else
+            break;
     }
 }
 

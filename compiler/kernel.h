@@ -14,9 +14,9 @@
 
 /* A loop variable, or a value computed in a loop that is used as an index: 0 <= value < size. */
 typedef struct Var {
-    const char *name;         /* as C text */
+    const char *name; /* as C text */
     SizeRef size;
-    int level;                /* loops around its definition, its own loop included */
+    int level; /* loops around its definition, its own loop included */
 } Var;
 
 enum { MAX_TERMS = 12 };
@@ -40,13 +40,13 @@ Affine affine_const(SizeRef s);
 Affine affine_var(const Var *v);
 Affine affine_add(Affine a, const Affine *b);
 Affine affine_scale(Affine a, SizeRef by);
-bool affine_is_var(const Affine *a, const Var *v);     /* exactly v */
+bool affine_is_var(const Affine *a, const Var *v); /* exactly v */
 bool affine_equal(const Affine *a, const Affine *b);
-SizeRef affine_factor(const Affine *a, const Var *v);  /* the factor of v; 0 when v is not there */
-Affine affine_without(const Affine *a, const Var *v);  /* its value where v is 0 */
-int affine_level(const Affine *a);                     /* the deepest level of its variables */
-const char *affine_text(const Affine *a);              /* "28*i + j + 1" */
-bool affine_is_simple(const Affine *a);                /* a number or one name: needs no parentheses */
+SizeRef affine_factor(const Affine *a, const Var *v); /* the factor of v; 0 when v is not there */
+Affine affine_without(const Affine *a, const Var *v); /* its value where v is 0 */
+int affine_level(const Affine *a);                    /* the deepest level of its variables */
+const char *affine_text(const Affine *a);             /* "28*i + j + 1" */
+bool affine_is_simple(const Affine *a); /* a number or one name: needs no parentheses */
 
 Index index_of_vars(int rank, Var *const *vars);
 /* Every axis by itself; divides and takes remainders where a run cannot be split otherwise. */
@@ -64,26 +64,30 @@ bool index_is_vars(const Index *ix, int from, int to, Var *const *vars);
 /* ---- the parts of a compiled entry -------------------------------------------------------------- */
 
 typedef enum Memory {
-    MEM_WORK,                 /* in the work area */
-    MEM_STACK,                /* an array or a scalar of the C function */
-    MEM_ROW,                  /* an array or a scalar inside the loops over rows of one kernel */
-    MEM_INPUT, MEM_SLOT, MEM_TABLE, MEM_OUTPUT
+    MEM_WORK,  /* in the work area */
+    MEM_STACK, /* an array or a scalar of the C function */
+    MEM_ROW,   /* an array or a scalar inside the loops over rows of one kernel */
+    MEM_INPUT,
+    MEM_SLOT,
+    MEM_TABLE,
+    MEM_OUTPUT
 } Memory;
 
 typedef struct Buffer Buffer;
 struct Buffer {
     Memory memory;
-    Type type;                /* element and shape as declared in C */
-    int skip;                 /* leading axes of the node that are not stored: one row at a time */
-    const char *name;         /* C identifier of a local, an input, a table, an output */
-    const char *access;       /* C expression of the array: "h", "m->params.net.W" */
-    const Slot *slot;         /* MEM_SLOT, and a member of a set output */
-    bool writable;            /* a slot that is updated */
-    bool flat;                /* accessed as one row of elements, found while emitting */
-    bool used;                /* something reads or writes it, found while emitting */
-    long bytes, offset;       /* at the bounds of the dims; the place in the work area */
-    int first, last;          /* the kernels, by order, between which it holds a value */
-    Buffer *in_place_of;      /* shares the place of this buffer, which ends where this one starts */
+    Type type;           /* element and shape as declared in C */
+    int skip;            /* leading axes of the node that are not stored: one row at a time */
+    const char *name;    /* C identifier of a local, an input, a table, an output */
+    const char *access;  /* C expression of the array: "h", "m->params.net.W" */
+    const Slot *slot;    /* MEM_SLOT, and a member of a set output */
+    bool is_scratch;     /* of the runtime */
+    bool writable;       /* a slot that is updated */
+    bool flat;           /* accessed as one row of elements, found while emitting */
+    bool used;           /* something reads or writes it, found while emitting */
+    long bytes, offset;  /* at the bounds of the dims; the place in the work area */
+    int first, last;     /* the kernels, by order, between which it holds a value */
+    Buffer *in_place_of; /* shares the place of this buffer, which ends where this one starts */
 };
 typedef VEC(Buffer *) BufferList;
 
@@ -94,56 +98,58 @@ typedef VEC(Kernel *) KernelList;
 
 /* How a definition is computed. */
 typedef enum DefKind {
-    DEF_MAP,                  /* each element by itself, in a loop over its shape */
-    DEF_FOLD,                 /* accumulated over the axes `reduced` of the domain */
-    DEF_ARG,                  /* argmax, argmin */
-    DEF_GEMM,                 /* matrix products by the runtime */
-    DEF_JOIN,                 /* concat, pad: each part by itself */
+    DEF_MAP,  /* each element by itself, in a loop over its shape */
+    DEF_FOLD, /* accumulated over the axes `reduced` of the domain */
+    DEF_ARG,  /* argmax, argmin */
+    DEF_GEMM, /* matrix products by the runtime */
+    DEF_JOIN, /* concat, pad: each part by itself */
     DEF_SCATTER,
     DEF_DRAW
 } DefKind;
 
-typedef struct Product { Node *a, *b; } Product;
+typedef struct Product {
+    Node *a, *b;
+} Product;
 
 struct Def {
     Node *node;
     DefKind kind;
-    int id;                   /* place in code->defs */
+    int id; /* place in code->defs */
     Kernel *kernel;
-    int group;                /* which of the kernel's groups */
-    Buffer *home;             /* NULL: a local of the loop body in which it is computed and used */
-    BufferList copies;        /* where the value is stored too */
-    bool is_store;            /* only stores a value that is known without it: a leaf, a constant */
+    int group;         /* which of the kernel's groups */
+    Buffer *home;      /* NULL: a local of the loop body in which it is computed and used */
+    BufferList copies; /* where the value is stored too */
+    bool is_store;     /* only stores a value that is known without it: a leaf, a constant */
     /* maps and folds: the loops around one element, and those that are accumulated over */
     Shape domain;
     unsigned reduced;
-    int need;                 /* a Need, found by fuse */
-    bool is_product;          /* a fold of a product of two operands: a small matrix product */
-    bool by_rows;             /* its domain is [k, m, n] rather than [.., m, n, k] */
-    bool in_row;              /* a sum, maximum, dot product of whole rows by the runtime */
+    int need;        /* a Need, found by fuse */
+    bool is_product; /* a fold of a product of two operands: a small matrix product */
+    bool by_rows;    /* its domain is [k, m, n] rather than [.., m, n, k] */
+    bool in_row;     /* a sum, maximum, dot product of whole rows by the runtime */
     /* DEF_GEMM: act(product + product + .. + bias) */
     VEC(Product) products;
     Node *bias;
-    Op act;                   /* OP_COUNT: none */
+    Op act; /* OP_COUNT: none */
 };
 
 /* A loop over the inner axes of a row (or no loop: inner.rank 0) around several definitions. */
 typedef struct Group {
     Shape inner;
     DefList defs;
-    bool is_fold;             /* one fold that needs loops of its own */
+    bool is_fold; /* one fold that needs loops of its own */
 } Group;
 
 struct Kernel {
     int id, order;
-    DefKind kind;             /* DEF_MAP stands for loops: maps and folds */
-    Shape domain;             /* of loops: the first n_rows sizes are the outer loops */
+    DefKind kind; /* DEF_MAP stands for loops: maps and folds */
+    Shape domain; /* of loops: the first n_rows sizes are the outer loops */
     int n_rows;
     DefList defs;
     VEC(Group *) groups;
-    unsigned char *after;     /* by Kernel.id: kernels that must run before this one */
-    Buffer *scratch;          /* of the matrix product, or NULL */
-    double flops;             /* at the bounds of the dims */
+    unsigned char *after; /* by Kernel.id: kernels that must run before this one */
+    Buffer *scratch;      /* of the matrix product, or NULL */
+    double flops;         /* at the bounds of the dims */
 };
 
 /* One entry on its way to C. */
@@ -152,25 +158,25 @@ typedef struct Code {
     Entry *entry;
     Graph *g;
     Names *names;
-    Def **def_of;             /* by Node.id; NULL: written inside its users */
-    Buffer **leaf_of;         /* by Node.id: inputs, slots, tables */
-    int kernel_limit;         /* kernels there can be at most */
-    const Node *result;       /* returned by value; NULL: returns nothing */
+    Def **def_of;       /* by Node.id; NULL: written inside its users */
+    Buffer **leaf_of;   /* by Node.id: inputs, slots, tables */
+    int kernel_limit;   /* kernels there can be at most */
+    const Node *result; /* returned by value; NULL: returns nothing */
     Buffer *result_home;
     DefList defs;
-    KernelList kernels;       /* after schedule: in the order in which they run */
-    BufferList buffers;       /* everything in the work area or on the stack */
+    KernelList kernels; /* after schedule: in the order in which they run */
+    BufferList buffers; /* everything in the work area or on the stack */
     BufferList leaves, outputs;
     /* found by plan */
-    long work_bytes;          /* the work area */
-    long live_bytes;          /* the largest sum of live buffers */
-    long stack_bytes;         /* estimate: arrays and scalars of the C function */
+    long work_bytes;  /* the work area */
+    long live_bytes;  /* the largest sum of live buffers */
+    long stack_bytes; /* estimate: arrays and scalars of the C function */
     double flops;
 } Code;
 
 long elem_bytes(Elem e);
-long type_bytes(Type t);                               /* at the bounds of the dims */
-long shape_upper(const Shape *s);                      /* elements at the bounds */
+long type_bytes(Type t);          /* at the bounds of the dims */
+long shape_upper(const Shape *s); /* elements at the bounds */
 
 /* ---- read.c: what definitions read -------------------------------------------------------------- */
 
@@ -198,9 +204,9 @@ Node *view_base(Node *n, const Index *ix, Index *base);
 bool may_overwrite(const Code *c, const Def *d, const Node *old);
 /* The elements of both operands in term k of element ix of a matrix product. */
 void product_indices(const Node *n, const Index *ix, const Affine *k, Index *a, Index *b);
-bool is_leaf_memory(const Node *n);                    /* INPUT, PARAM, STATE, TABLE */
-bool is_view(const Node *n);                           /* reads elements of its operand at other indices */
-Node *see_through(Node *n);                            /* marks, stop_grad and stated derivatives */
+bool is_leaf_memory(const Node *n); /* INPUT, PARAM, STATE, TABLE */
+bool is_view(const Node *n);        /* reads elements of its operand at other indices */
+Node *see_through(Node *n);         /* marks, stop_grad and stated derivatives */
 /* A product that is written out as a sum of terms: the number of terms, else 0. */
 long unrolled_terms(const Node *n);
 bool is_small_product(const Node *n);
@@ -208,8 +214,8 @@ bool is_small_product(const Node *n);
 /* A matrix in memory, as the runtime's product reads it: element (i, j) at start + i*ld + j, or
  * when turned at start + i + j*ld. */
 typedef struct Matrix {
-    Node *base;               /* a definition or a leaf */
-    Affine start;             /* in the variables of the batch */
+    Node *base;   /* a definition or a leaf */
+    Affine start; /* in the variables of the batch */
     SizeRef ld;
     bool turned;
 } Matrix;
@@ -218,7 +224,9 @@ typedef struct Matrix {
  * which fuse has made sure that one exists. */
 Matrix matrix_of(const Code *c, Node *n, Var *const *batch);
 /* The sizes of the products of d. */
-typedef struct ProductSizes { SizeRef m, n, k; } ProductSizes;
+typedef struct ProductSizes {
+    SizeRef m, n, k;
+} ProductSizes;
 ProductSizes product_sizes(const Product *p);
 
 /* ---- the passes ----------------------------------------------------------------------------------- */
@@ -250,7 +258,8 @@ typedef struct Native Native;
 /* Emits, compiles with `cc flags` and loads the program. NULL and a message when that fails. */
 Native *native_build(Program *p, const char *flags, const char **error);
 /* Runs an entry on the machine's values, which it updates. Results as machine_call gives them. */
-bool native_call(Native *n, Machine *m, Entry *e, Tensor *const *args, TensorList *results, const char **error);
+bool native_call(Native *n, Machine *m, Entry *e, Tensor *const *args, TensorList *results,
+                 const char **error);
 /* The initialiser, into the machine's slots. */
 bool native_init(Native *n, Machine *m, uint64_t seed, const char **error);
 void native_free(Native *n);

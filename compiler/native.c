@@ -19,7 +19,7 @@ typedef void NativeInit(void *model, uint64_t seed);
 struct Native {
     Program *program;
     void *library;
-    void *model;              /* as C sees it */
+    void *model; /* as C sees it */
     size_t model_bytes;
 };
 
@@ -30,7 +30,10 @@ static void wrap_entry(Text *out, const Program *p, const Entry *e)
     Signature s = signature_of(p, e);
     const char *name = c_identifier(e->name), *sep = "";
     bool returned = strcmp(s.returns, "void") != 0;
-    text_add(out, "void nnc_call_%s(void *model, const int *dims, void **in, void **out, void *work)\n{\n", name);
+    text_add(
+        out,
+        "void nnc_call_%s(void *model, const int *dims, void **in, void **out, void *work)\n{\n",
+        name);
     text_add(out, "    (void)model; (void)dims; (void)in; (void)out;\n    ");
     if (returned) text_add(out, "*(%s *)out[0] = ", s.returns);
     text_add(out, "%s_%s(", p->name, name);
@@ -38,7 +41,8 @@ static void wrap_entry(Text *out, const Program *p, const Entry *e)
     for (int i = 0; i < e->dims.n; i++, sep = ", ") text_add(out, "%sdims[%d]", sep, i);
     for (int i = 0; i < e->inputs.n; i++, sep = ", ") {
         Type t = e->inputs.at[i].type;
-        text_add(out, t.shape.rank ? "%s(const %s *)in[%d]" : "%s*(const %s *)in[%d]", sep, c_type(t.elem), i);
+        text_add(out, t.shape.rank ? "%s(const %s *)in[%d]" : "%s*(const %s *)in[%d]", sep,
+                 c_type(t.elem), i);
     }
     for (int i = 0; i < e->outputs.n && !returned; i++, sep = ", ") {
         const Output *o = &e->outputs.at[i];
@@ -46,7 +50,8 @@ static void wrap_entry(Text *out, const Program *p, const Entry *e)
         text_add(out, "%s(%s *)out[%d]", sep, type, i);
     }
     text_add(out, "%swork);\n}\n", sep);
-    text_add(out, "size_t nnc_work_%s(void) { return %s_%s_WORK; }\n", name, c_upper(p->name), c_upper(name));
+    text_add(out, "size_t nnc_work_%s(void) { return %s_%s_WORK; }\n", name, c_upper(p->name),
+             c_upper(name));
 }
 
 static const char *wrapper(const Program *p)
@@ -55,7 +60,9 @@ static const char *wrapper(const Program *p)
     text_add(&out, "#include \"%s.h\"\n", p->name);
     for (int i = 0; i < p->entries.n; i++) wrap_entry(&out, p, p->entries.at[i]);
     if (program_has_model(p)) {
-        text_add(&out, "void nnc_init(void *model, uint64_t seed) { %s_init((%s *)model, seed); }\n", p->name, p->name);
+        text_add(&out,
+                 "void nnc_init(void *model, uint64_t seed) { %s_init((%s *)model, seed); }\n",
+                 p->name, p->name);
         text_add(&out, "size_t nnc_model_bytes(void) { return sizeof(%s); }\n", p->name);
         text_add(&out, "size_t nnc_state_at(void) { return offsetof(%s, state); }\n", p->name);
         text_add(&out, "const void *nnc_states(void) { return %s_state_table; }\n", p->name);
@@ -89,7 +96,9 @@ static const char *read_start(const char *path)
 static bool compile(const char *dir, const char *name, const char *flags, const char **error)
 {
     const char *cc = getenv("CC") ? getenv("CC") : "cc";
-    const char *command = format("cd '%s' && %s %s -shared -fPIC -w -I. -o model.so %s.c wrapper.c -lm 2> errors", dir, cc, flags, name);
+    const char *command =
+        format("cd '%s' && %s %s -shared -fPIC -w -I. -o model.so %s.c wrapper.c -lm 2> errors",
+               dir, cc, flags, name);
     if (system(command) == 0) return true;
     *error = format("`%s` failed:\n%s", cc, read_start(format("%s/errors", dir)));
     return false;
@@ -97,8 +106,10 @@ static bool compile(const char *dir, const char *name, const char *flags, const 
 
 static void remove_files(const char *dir, const char *name)
 {
-    const char *files[] = {format("%s.c", name), format("%s.h", name), "wrapper.c", "model.so", "errors"};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) unlink(format("%s/%s", dir, files[i]));
+    const char *files[] = {format("%s.c", name), format("%s.h", name), "wrapper.c", "model.so",
+                           "errors"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        unlink(format("%s/%s", dir, files[i]));
     rmdir(dir);
 }
 
@@ -135,7 +146,8 @@ Native *native_build(Program *p, const char *flags, const char **error)
     }
     Native *n = NEW(Native);
     n->program = p;
-    bool ok = write_file(dir, format("%s.h", p->name), header.s) && write_file(dir, format("%s.c", p->name), whole.s) &&
+    bool ok = write_file(dir, format("%s.h", p->name), header.s) &&
+              write_file(dir, format("%s.c", p->name), whole.s) &&
               write_file(dir, "wrapper.c", wrapper(p));
     if (!ok) *error = format("cannot write to %s", dir);
     ok = ok && compile(dir, p->name, flags, error);
@@ -163,14 +175,18 @@ void native_free(Native *n)
 static double half_value(uint16_t h)
 {
     int e = h >> 10 & 31, f = h & 1023;
-    double v = e == 0 ? f * 0x1p-24 : e < 31 ? (1024 + f) * 0x1p-25 * (double)(1u << e) : f ? NAN : INFINITY;
+    double v = e == 0   ? f * 0x1p-24
+               : e < 31 ? (1024 + f) * 0x1p-25 * (double)(1u << e)
+               : f      ? NAN
+                        : INFINITY;
     return h & 0x8000 ? -v : v;
 }
 
 static uint16_t half_bits(double v)
 {
     unsigned best = 0;
-    for (unsigned bit = 0x4000; bit; bit >>= 1)        /* non-negative halves are in the order of their bits */
+    for (unsigned bit = 0x4000; bit;
+         bit >>= 1) /* non-negative halves are in the order of their bits */
         if (half_value((uint16_t)(best | bit)) <= fabs(v)) best |= bit;
     return (uint16_t)(best | (v < 0 ? 0x8000u : 0));
 }
@@ -181,11 +197,14 @@ static void element_store(Elem e, void *at, long i, double v)
     case ELEM_F16: ((uint16_t *)at)[i] = half_bits(v); return;
     case ELEM_I8: ((int8_t *)at)[i] = (int8_t)v; return;
     case ELEM_I32: ((int32_t *)at)[i] = (int32_t)v; return;
-    case ELEM_U8: case ELEM_BOOL: ((uint8_t *)at)[i] = (uint8_t)v; return;
+    case ELEM_U8:
+    case ELEM_BOOL: ((uint8_t *)at)[i] = (uint8_t)v; return;
     default: break;
     }
-    if (elem_bytes(e) == 8) ((double *)at)[i] = v;
-    else ((float *)at)[i] = (float)v;
+    if (elem_bytes(e) == 8)
+        ((double *)at)[i] = v;
+    else
+        ((float *)at)[i] = (float)v;
 }
 
 static double element_load(Elem e, const void *at, long i)
@@ -194,17 +213,21 @@ static double element_load(Elem e, const void *at, long i)
     case ELEM_F16: return half_value(((const uint16_t *)at)[i]);
     case ELEM_I8: return ((const int8_t *)at)[i];
     case ELEM_I32: return ((const int32_t *)at)[i];
-    case ELEM_U8: case ELEM_BOOL: return ((const uint8_t *)at)[i];
+    case ELEM_U8:
+    case ELEM_BOOL: return ((const uint8_t *)at)[i];
     default: return elem_bytes(e) == 8 ? ((const double *)at)[i] : (double)((const float *)at)[i];
     }
 }
 
-static void move_slot(const Slot *s, char *base, const nn_tensor *table, int first, Tensor *t, bool to_c)
+static void move_slot(const Slot *s, char *base, const nn_tensor *table, int first, Tensor *t,
+                      bool to_c)
 {
     char *at = base + table[s->id + first].offset;
     for (long i = 0; i < t->count; i++)
-        if (to_c) element_store(s->type.elem, at, i, t->v[i]);
-        else t->v[i] = element_load(s->type.elem, at, i);
+        if (to_c)
+            element_store(s->type.elem, at, i, t->v[i]);
+        else
+            t->v[i] = element_load(s->type.elem, at, i);
 }
 
 /* Every slot, the seed and the number of calls: machine to model, or back. */
@@ -214,10 +237,14 @@ static void move_model(const Native *n, Machine *m, bool to_c)
     const nn_tensor *params = table_from(n, "nnc_params"), *states = table_from(n, "nnc_states");
     if (!program_has_model(p)) return;
     char *model = n->model, *state = model + size_from(n, "nnc_state_at");
-    for (int i = 0; i < p->params.n; i++) move_slot(p->params.at[i], model, params, 0, m->params[p->params.at[i]->id], to_c);
-    for (int i = 0; i < p->states.n; i++) move_slot(p->states.at[i], state, states, 2, m->states[p->states.at[i]->id], to_c);
-    memcpy(to_c ? (void *)(state + states[0].offset) : (void *)&m->seed, to_c ? (void *)&m->seed : (void *)(state + states[0].offset), 8);
-    memcpy(to_c ? (void *)(state + states[1].offset) : (void *)&m->call, to_c ? (void *)&m->call : (void *)(state + states[1].offset), 8);
+    for (int i = 0; i < p->params.n; i++)
+        move_slot(p->params.at[i], model, params, 0, m->params[p->params.at[i]->id], to_c);
+    for (int i = 0; i < p->states.n; i++)
+        move_slot(p->states.at[i], state, states, 2, m->states[p->states.at[i]->id], to_c);
+    memcpy(to_c ? (void *)(state + states[0].offset) : (void *)&m->seed,
+           to_c ? (void *)&m->seed : (void *)(state + states[0].offset), 8);
+    memcpy(to_c ? (void *)(state + states[1].offset) : (void *)&m->call,
+           to_c ? (void *)&m->call : (void *)(state + states[1].offset), 8);
 }
 
 /* ---- calls ---- */
@@ -240,9 +267,11 @@ static void *call_memory(Call *c, long bytes)
 static void pass_input(Call *c, const Input *in, const Tensor *arg)
 {
     long count = 1;
-    for (int k = 0; k < in->type.shape.rank; k++) count *= size_eval(in->type.shape.size[k], c->dims);
+    for (int k = 0; k < in->type.shape.rank; k++)
+        count *= size_eval(in->type.shape.size[k], c->dims);
     void *at = call_memory(c, count * elem_bytes(in->type.elem));
-    for (long i = 0; i < count; i++) element_store(in->type.elem, at, i, arg ? arg->v[i] : in->init);
+    for (long i = 0; i < count; i++)
+        element_store(in->type.elem, at, i, arg ? arg->v[i] : in->init);
     vec_push(&c->in, at);
 }
 
@@ -255,7 +284,8 @@ static Tensor *value_at(const Call *c, Type t, const void *at)
     return y;
 }
 
-static void take_output(const Native *n, const Call *c, const Output *o, const char *at, TensorList *results)
+static void take_output(const Native *n, const Call *c, const Output *o, const char *at,
+                        TensorList *results)
 {
     const nn_tensor *params = table_from(n, "nnc_params");
     if (o->node) {
@@ -263,10 +293,12 @@ static void take_output(const Native *n, const Call *c, const Output *o, const c
         return;
     }
     for (int i = 0; i < o->set.n; i++)
-        if (o->set.at[i]) vec_push(results, value_at(c, n->program->params.at[i]->type, at + params[i].offset));
+        if (o->set.at[i])
+            vec_push(results, value_at(c, n->program->params.at[i]->type, at + params[i].offset));
 }
 
-bool native_call(Native *n, Machine *m, Entry *e, Tensor *const *args, TensorList *results, const char **error)
+bool native_call(Native *n, Machine *m, Entry *e, Tensor *const *args, TensorList *results,
+                 const char **error)
 {
     Call c = {0};
     int dims[64] = {0};
@@ -277,13 +309,15 @@ bool native_call(Native *n, Machine *m, Entry *e, Tensor *const *args, TensorLis
     for (int i = 0; i < e->inputs.n; i++) pass_input(&c, &e->inputs.at[i], args[i]);
     for (int i = 0; i < e->outputs.n; i++) {
         const Output *o = &e->outputs.at[i];
-        vec_push(&c.out, call_memory(&c, o->node ? type_bytes(o->node->type) : (long)n->model_bytes));
+        vec_push(&c.out,
+                 call_memory(&c, o->node ? type_bytes(o->node->type) : (long)n->model_bytes));
     }
     void *work = call_memory(&c, (long)size_from(n, format("nnc_work_%s", c_identifier(e->name))));
     move_model(n, m, true);
     entry(n->model, dims, c.in.at, c.out.at, work);
     move_model(n, m, false);
-    for (int i = 0; i < e->outputs.n && results; i++) take_output(n, &c, &e->outputs.at[i], c.out.at[i], results);
+    for (int i = 0; i < e->outputs.n && results; i++)
+        take_output(n, &c, &e->outputs.at[i], c.out.at[i], results);
     for (int i = 0; i < c.owned.n; i++) free(c.owned.at[i]);
     return true;
 }

@@ -17,7 +17,8 @@ long elem_bytes(Elem e)
     switch (e) {
     case ELEM_REAL: return options.f64 ? 8 : 4;
     case ELEM_F64: return 8;
-    case ELEM_F32: case ELEM_I32: return 4;
+    case ELEM_F32:
+    case ELEM_I32: return 4;
     case ELEM_F16: return 2;
     default: return 1;
     }
@@ -39,7 +40,10 @@ static long lines(long bytes) { return (bytes + LINE - 1) / LINE * LINE; }
 
 /* ---- lifetimes ---- */
 
-typedef struct Living { Code *c; int order; } Living;
+typedef struct Living {
+    Code *c;
+    int order;
+} Living;
 
 static void extend(void *context, const Def *r, const Frame *f, Node *n, const Index *ix)
 {
@@ -78,8 +82,10 @@ static size_t product_scratch(const Code *c, const Def *d, const Product *p)
     ProductSizes s = product_sizes(p);
     int m = bound(s.m), n = bound(s.n), k = bound(s.k);
     bool wide = elem_bytes(d->node->type.elem) == 8;
-    if (matrix_of(c, p->a, batch).turned) return wide ? nn_gemm_tn_work_d(m, n, k) : nn_gemm_tn_work(m, n, k);
-    if (matrix_of(c, p->b, batch).turned) return wide ? nn_gemm_nt_work_d(m, n, k) : nn_gemm_nt_work(m, n, k);
+    if (matrix_of(c, p->a, batch).turned)
+        return wide ? nn_gemm_tn_work_d(m, n, k) : nn_gemm_tn_work(m, n, k);
+    if (matrix_of(c, p->b, batch).turned)
+        return wide ? nn_gemm_nt_work_d(m, n, k) : nn_gemm_nt_work(m, n, k);
     return wide ? nn_gemm_nn_work_d(m, n, k) : nn_gemm_nn_work(m, n, k);
 }
 
@@ -104,8 +110,13 @@ static void add_scratch(Code *c, Kernel *k)
     if (!bytes) return;
     Shape s = {.rank = 1, .size = {size_const((long)bytes)}};
     k->scratch = NEW(Buffer);
-    *k->scratch = (Buffer){.memory = MEM_WORK, .type = {ELEM_U8, s}, .name = "scratch", .writable = true,
-                           .first = k->order, .last = k->order};
+    *k->scratch = (Buffer){.memory = MEM_WORK,
+                           .type = {ELEM_U8, s},
+                           .name = "scratch",
+                           .is_scratch = true,
+                           .writable = true,
+                           .first = k->order,
+                           .last = k->order};
     vec_push(&c->buffers, k->scratch);
 }
 
@@ -131,7 +142,8 @@ static void reuse_places(Code *c)
 {
     for (int i = 0; i < c->defs.n; i++) {
         Def *d = c->defs.at[i];
-        if (d->kind != DEF_MAP || !d->home || d->home->memory != MEM_WORK || d->home->skip) continue;
+        if (d->kind != DEF_MAP || !d->home || d->home->memory != MEM_WORK || d->home->skip)
+            continue;
         if (d->home->first != d->kernel->order) continue;
         for (int k = 0; k < c->defs.n && !d->home->in_place_of; k++)
             if (c->defs.at[k] != d && may_replace(c, d, c->defs.at[k]))
@@ -160,8 +172,14 @@ static void work_in_slots(Code *c)
 /* ---- offsets ---- */
 
 /* Buffers that share one place, from the first to the last. */
-typedef struct Block { int first, last; long bytes, offset; } Block;
-typedef struct BlockList { Block *at; int n; } BlockList;
+typedef struct Block {
+    int first, last;
+    long bytes, offset;
+} Block;
+typedef struct BlockList {
+    Block *at;
+    int n;
+} BlockList;
 
 static const Buffer *first_of(const Buffer *b)
 {
@@ -249,7 +267,8 @@ static void place_work(Code *c)
             c->work_bytes = blocks.at[i].offset + blocks.at[i].bytes;
     c->live_bytes = live_peak(&blocks, c->kernels.n);
     for (int i = 0; i < c->buffers.n; i++)
-        if (c->buffers.at[i]->memory == MEM_WORK) c->buffers.at[i]->offset = blocks.at[block_of[i]].offset;
+        if (c->buffers.at[i]->memory == MEM_WORK)
+            c->buffers.at[i]->offset = blocks.at[block_of[i]].offset;
 }
 
 /* ---- the stack, and operations ---- */
@@ -277,7 +296,8 @@ static void measure_stack(Code *c)
     enum { FRAME_BYTES = 256 };
     c->stack_bytes = FRAME_BYTES;
     for (int i = 0; i < c->buffers.n; i++)
-        if (c->buffers.at[i]->memory != MEM_WORK) c->stack_bytes += type_bytes(c->buffers.at[i]->type);
+        if (c->buffers.at[i]->memory != MEM_WORK)
+            c->stack_bytes += type_bytes(c->buffers.at[i]->type);
 }
 
 static double node_flops(const Code *c, const Node *n, bool top)
@@ -311,8 +331,10 @@ void plan(Code *c)
         c->flops += k->flops;
     }
     bool is_init = c->entry == c->program->init;
-    if (is_init) work_in_slots(c);
-    else reuse_places(c);
+    if (is_init)
+        work_in_slots(c);
+    else
+        reuse_places(c);
     place_work(c);
     if (is_init || (c->work_bytes <= SMALL_WORK && !has_scratch(c))) move_to_stack(c);
     measure_stack(c);

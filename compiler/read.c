@@ -18,17 +18,23 @@ bool is_leaf_memory(const Node *n)
 Node *see_through(Node *n)
 {
     for (;;) {
-        if (n->op == OP_MARK || n->op == OP_STOP) n = n->in[0];
+        if (n->op == OP_MARK || n->op == OP_STOP)
+            n = n->in[0];
         else if (n->op == OP_CUSTOM)
             n = n->in[((const Custom *)n->attr.ref)->n_inputs + (int)n->attr.k];
-        else return n;
+        else
+            return n;
     }
 }
 
 bool is_view(const Node *n)
 {
     switch (n->op) {
-    case OP_BROADCAST: case OP_TRANSPOSE: case OP_SLICE: case OP_REVERSE: case OP_RESHAPE:
+    case OP_BROADCAST:
+    case OP_TRANSPOSE:
+    case OP_SLICE:
+    case OP_REVERSE:
+    case OP_RESHAPE:
     case OP_WINDOW: return true;
     default: return false;
     }
@@ -100,8 +106,8 @@ typedef struct Walk {
     const Frame *f;
     ReadFn *fn;
     void *context;
-    bool whole;               /* the reader's loops are not those of the frame */
-    Var anywhere;             /* stands for an index that is read from memory */
+    bool whole;   /* the reader's loops are not those of the frame */
+    Var anywhere; /* stands for an index that is read from memory */
 } Walk;
 
 static void walk_node(Walk *w, Node *n, const Index *ix);
@@ -118,7 +124,8 @@ void product_indices(const Node *n, const Index *ix, const Affine *k, Index *a, 
     b->at[r - 2] = *k;
 }
 
-static void gather_operands(Node *n, const Index *ix, const Affine *row, OperandFn *fn, void *context)
+static void gather_operands(Node *n, const Index *ix, const Affine *row, OperandFn *fn,
+                            void *context)
 {
     Index in = *ix, at = {0}, from = {0};
     index_split(&in, &n->type.shape);
@@ -154,9 +161,11 @@ void each_operand(Node *n, const Index *ix, const Affine *row, OperandFn *fn, vo
         fn(context, n->in[1], &b);
     }
     for (int k = 0; k < n->n_in && !terms; k++)
-        if (index_operand(n, k, ix, &in)) fn(context, n->in[k], &in);
+        if (index_operand(n, k, ix, &in))
+            fn(context, n->in[k], &in);
         else {
-            fprintf(stderr, "nnc: internal error: %s is written inside its user\n", op_info[n->op].name);
+            fprintf(stderr, "nnc: internal error: %s is written inside its user\n",
+                    op_info[n->op].name);
             abort();
         }
 }
@@ -174,7 +183,8 @@ static void walk_node(Walk *w, Node *n, const Index *ix)
     n = see_through(n);
     if (is_leaf_memory(n) || w->c->def_of[n->id])
         w->fn(w->context, w->d, w->f, n, w->whole ? NULL : ix);
-    else walk_operands(w, n, ix);
+    else
+        walk_operands(w, n, ix);
 }
 
 static void walk_whole(Walk *w, Node *n)
@@ -208,13 +218,17 @@ void each_read(const Code *c, const Def *d, ReadFn *fn, void *context)
     Index all = index_of_vars(d->domain.rank, f.vars);
     switch (d->kind) {
     case DEF_MAP:
-        if (d->is_store) walk_node(&w, d->node, &all);
-        else walk_operands(&w, d->node, &all);
+        if (d->is_store)
+            walk_node(&w, d->node, &all);
+        else
+            walk_operands(&w, d->node, &all);
         break;
     case DEF_FOLD:
     case DEF_ARG:
-        if (d->is_product) walk_product(&w);
-        else walk_node(&w, d->node->in[0], &all);
+        if (d->is_product)
+            walk_product(&w);
+        else
+            walk_node(&w, d->node->in[0], &all);
         break;
     case DEF_GEMM:
         for (int i = 0; i < d->products.n; i++) {
@@ -246,10 +260,12 @@ static void check_overwrite(void *context, const Def *r, const Frame *f, Node *n
     if (n != o->old) return;
     int rows = d->kernel->n_rows;
     bool same_row = ix && index_is_vars(ix, 0, rows, (Var *const *)f->vars);
-    if (r->group < d->group) o->safe &= same_row && n->type.shape.rank >= rows;
-    else o->safe &= same_row && r->group == d->group && r->id <= d->id &&
-                    n->type.shape.rank == d->domain.rank && shape_equal(&r->domain, &d->domain) &&
-                    index_is_vars(ix, rows, d->domain.rank, (Var *const *)f->vars);
+    if (r->group < d->group)
+        o->safe &= same_row && n->type.shape.rank >= rows;
+    else
+        o->safe &= same_row && r->group == d->group && r->id <= d->id &&
+                   n->type.shape.rank == d->domain.rank && shape_equal(&r->domain, &d->domain) &&
+                   index_is_vars(ix, rows, d->domain.rank, (Var *const *)f->vars);
 }
 
 bool may_overwrite(const Code *c, const Def *d, const Node *old)

@@ -4,7 +4,11 @@
  * ones the one that stands first in the program. */
 #include "kernel.h"
 
-typedef struct Reading { const Code *c; Kernel *k; bool *reads; } Reading;
+typedef struct Reading {
+    const Code *c;
+    Kernel *k;
+    bool *reads;
+} Reading;
 
 static void note(void *context, const Def *r, const Frame *f, Node *n, const Index *ix)
 {

@@ -25,7 +25,10 @@ static const char *included(const char *line, size_t n)
     return format("%.*s", (int)(quote - line - 10), line + 10);
 }
 
-typedef struct Paste { Text *out; Lines done; } Paste;
+typedef struct Paste {
+    Text *out;
+    Lines done;
+} Paste;
 
 static void paste(Paste *p, const char *name);
 
@@ -35,8 +38,10 @@ static void paste_text(Paste *p, const char *text)
     while (*text) {
         size_t n = strcspn(text, "\n");
         const char *name = included(text, n);
-        if (name) paste(p, name);
-        else text_add(p->out, "%.*s\n", (int)n, text);
+        if (name)
+            paste(p, name);
+        else
+            text_add(p->out, "%.*s\n", (int)n, text);
         text += n + (text[n] == '\n');
     }
 }
@@ -60,11 +65,13 @@ void paste_runtime(Text *out, const Text *source)
 {
     Paste p = {.out = out};
     bool products = strstr(source->s, "nn_gemm_") != NULL;
-    bool random = strstr(source->s, "nn_uniform") || strstr(source->s, "nn_normal") || strstr(source->s, "nn_orthogonal");
+    bool random = strstr(source->s, "nn_uniform") || strstr(source->s, "nn_normal") ||
+                  strstr(source->s, "nn_orthogonal");
     const char *opening = strstr(source->s, "*/\n");
     if (!opening) return;
     opening += 3;
-    text_add(out, "%.*s\n#ifndef NN_SINGLE_FILE\n#define NN_SINGLE_FILE\n", (int)(opening - source->s), source->s);
+    text_add(out, "%.*s\n#ifndef NN_SINGLE_FILE\n#define NN_SINGLE_FILE\n",
+             (int)(opening - source->s), source->s);
     leave_out(out, !products, "KERNELS");
     leave_out(out, !random, "RANDOM");
     leave_out(out, true, "FILES");

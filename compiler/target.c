@@ -12,7 +12,8 @@
 static Buffer *new_output(Code *c, Type type, const char *name, const Slot *member)
 {
     Buffer *b = NEW(Buffer);
-    *b = (Buffer){.memory = MEM_OUTPUT, .type = type, .name = name, .slot = member, .writable = true};
+    *b = (Buffer){
+        .memory = MEM_OUTPUT, .type = type, .name = name, .slot = member, .writable = true};
     vec_push(&c->outputs, b);
     return b;
 }
@@ -23,7 +24,8 @@ static void add_output(Code *c, const Output *o, TargetList *targets)
     if (returned) {
         c->result = see_through(o->node);
         c->result_home = NEW(Buffer);
-        *c->result_home = (Buffer){.memory = MEM_STACK, .type = o->node->type, .name = o->name, .writable = true};
+        *c->result_home =
+            (Buffer){.memory = MEM_STACK, .type = o->node->type, .name = o->name, .writable = true};
         vec_push(&c->buffers, c->result_home);
         Target t = {see_through(o->node), c->result_home, false};
         vec_push(targets, t);
@@ -74,7 +76,11 @@ static Node *slot_node(const Code *c, const Slot *s)
     return NULL;
 }
 
-typedef struct Readers { const Node *of; const Kernel *except; VEC(Kernel *) at; } Readers;
+typedef struct Readers {
+    const Node *of;
+    const Kernel *except;
+    VEC(Kernel *) at;
+} Readers;
 
 static void note_reader(void *context, const Def *r, const Frame *f, Node *n, const Index *ix)
 {
@@ -115,7 +121,8 @@ static Node *keep_old(Code *c, Node *slot)
     Node *n = graph_node(c->g, OP_BROADCAST, &none, slot->type, 1, &slot);
     if (c->def_of[n->id]) return n;
     Def *d = NEW(Def);
-    *d = (Def){.node = n, .kind = DEF_MAP, .id = c->defs.n, .domain = n->type.shape, .act = OP_COUNT};
+    *d = (Def){
+        .node = n, .kind = DEF_MAP, .id = c->defs.n, .domain = n->type.shape, .act = OP_COUNT};
     vec_push(&c->defs, d);
     c->def_of[n->id] = d;
     add_to_kernels(c, d);
@@ -136,7 +143,8 @@ static void keep_old_slots(Code *c, const TargetList *targets)
     for (int i = 0; i < targets->n; i++) {
         Target *t = &targets->at[i];
         bool from_slot = t->node->op == OP_PARAM || t->node->op == OP_STATE;
-        if (t->is_update && from_slot && t->node->attr.ref != t->to->slot && is_updated(targets, t->node))
+        if (t->is_update && from_slot && t->node->attr.ref != t->to->slot &&
+            is_updated(targets, t->node))
             t->node = keep_old(c, t->node);
     }
 }
@@ -147,8 +155,10 @@ static void place_update(Code *c, const Target *t)
     Def *d = c->def_of[n->id];
     if (n == old) return;
     bool direct = d && d->kind == DEF_MAP && (!old || may_overwrite(c, d, old));
-    if (direct && follow_readers(c, d->kernel, old)) vec_push(&d->copies, t->to);
-    else store_later(c, n, t->to, old);
+    if (direct && follow_readers(c, d->kernel, old))
+        vec_push(&d->copies, t->to);
+    else
+        store_later(c, n, t->to, old);
 }
 
 /* ---- homes ---- */
@@ -182,9 +192,12 @@ void place_results(Code *c, const TargetList *targets)
     for (int i = 0; i < targets->n; i++) {
         const Target *t = &targets->at[i];
         Def *d = c->def_of[t->node->id];
-        if (t->is_update) place_update(c, t);
-        else if (d) vec_push(&d->copies, t->to);
-        else store_later(c, t->node, t->to, NULL);
+        if (t->is_update)
+            place_update(c, t);
+        else if (d)
+            vec_push(&d->copies, t->to);
+        else
+            store_later(c, t->node, t->to, NULL);
     }
     find_needs(c);
     for (int i = 0; i < c->defs.n; i++) give_home(c, c->defs.at[i]);

@@ -11,9 +11,9 @@ typedef struct Maker {
     Graph *g;
     const Dim *dim;
     uint64_t state;
-    Node *pool[MAX_POOL];     /* real values so far */
+    Node *pool[MAX_POOL]; /* real values so far */
     int n;
-    Node *label;              /* i32[N] */
+    Node *label; /* i32[N] */
     long sites;
 } Maker;
 
@@ -46,7 +46,8 @@ static Node *within(Maker *m, Node *a, double lo, double hi)
 {
     Graph *g = m->g;
     Node *s = n_map1(g, OP_SIN, a);
-    return n_map2(g, OP_ADD, n_map2(g, OP_MUL, s, number(m, (hi - lo) / 2)), number(m, (hi + lo) / 2));
+    return n_map2(g, OP_ADD, n_map2(g, OP_MUL, s, number(m, (hi - lo) / 2)),
+                  number(m, (hi + lo) / 2));
 }
 
 /* The operand's samples in the table, "lo..hi lo..hi". */
@@ -65,13 +66,17 @@ static Node *partner(Maker *m, Node *a)
 {
     for (int i = 0; i < 10; i++) {
         Node *b = any(m);
-        Node *e = b->type.shape.rank <= a->type.shape.rank ? n_expand(m->g, b, &a->type.shape) : NULL;
+        Node *e =
+            b->type.shape.rank <= a->type.shape.rank ? n_expand(m->g, b, &a->type.shape) : NULL;
         if (e) return e;
     }
     return a;
 }
 
-static Node *as_real(Maker *m, Node *n) { return elem_is_real(n->type.elem) ? n : n_cast(m->g, ELEM_REAL, n); }
+static Node *as_real(Maker *m, Node *n)
+{
+    return elem_is_real(n->type.elem) ? n : n_cast(m->g, ELEM_REAL, n);
+}
 
 static Node *random_map(Maker *m)
 {
@@ -82,8 +87,9 @@ static Node *random_map(Maker *m)
     for (int k = 0; k < op_info[op].arity; k++) in[k] = operand(m, op, k, k ? partner(m, a) : a);
     used |= (uint64_t)1 << op;
     if (op == OP_MARK) return n_mark(m->g, in[0]);
-    Node *y = op_info[op].arity == 1 ? n_map1(m->g, op, in[0])
-            : op_info[op].arity == 2 ? n_map2(m->g, op, in[0], in[1]) : n_map3(m->g, op, in[0], in[1], in[2]);
+    Node *y = op_info[op].arity == 1   ? n_map1(m->g, op, in[0])
+              : op_info[op].arity == 2 ? n_map2(m->g, op, in[0], in[1])
+                                       : n_map3(m->g, op, in[0], in[1], in[2]);
     return as_real(m, y);
 }
 
@@ -99,7 +105,7 @@ static Node *random_fold(Maker *m)
     bool arg = op == OP_ARGMAX || op == OP_ARGMIN;
     if (arg) axes = 1u << pick(m, rank);
     if (op == OP_ANY || op == OP_ALL) a = n_map2(m->g, OP_LT, a, number(m, 0.321));
-    if (op == OP_PROD) a = within(m, a, 0.8, 1.2);
+    if (op == OP_PROD) a = within(m, a, 0.98, 1.02);
     used |= (uint64_t)1 << op;
     return as_real(m, n_reduce(m->g, op, a, axes));
 }
@@ -114,10 +120,12 @@ static Node *random_reshape(Maker *m, Node *a)
         if (kind == 0 && i + 1 < s.rank && !t.rank) {
             t.size[t.rank++] = size_mul(s.size[i], s.size[i + 1]);
             i++;
-        } else if (kind == 1 && size_is_const(s.size[i], &n) && n % 2 == 0 && t.rank + 2 < MAX_RANK) {
+        } else if (kind == 1 && size_is_const(s.size[i], &n) && n % 2 == 0 &&
+                   t.rank + 2 < MAX_RANK) {
             t.size[t.rank++] = size_const(n / 2);
             t.size[t.rank++] = size_const(2);
-        } else t.size[t.rank++] = s.size[i];
+        } else
+            t.size[t.rank++] = s.size[i];
     }
     if (kind == 2 && t.rank < 4) t.size[t.rank++] = size_const(1);
     return n_reshape(m->g, a, &t);
@@ -178,10 +186,15 @@ static Node *random_product(Maker *m)
     if (rank < 2) return NULL;
     for (int i = m->n - 1; i >= 0 && !b; i--)
         for (int turn = 0; turn < 2 && !b; turn++) {
-            Node *c = turn ? (m->pool[i]->type.shape.rank == rank ? n_swap_last(m->g, m->pool[i]) : NULL) : m->pool[i];
-            if (!c || c->type.shape.rank != rank || c->type.shape.size[rank - 2] != a->type.shape.size[rank - 1]) continue;
+            Node *c =
+                turn ? (m->pool[i]->type.shape.rank == rank ? n_swap_last(m->g, m->pool[i]) : NULL)
+                     : m->pool[i];
+            if (!c || c->type.shape.rank != rank ||
+                c->type.shape.size[rank - 2] != a->type.shape.size[rank - 1])
+                continue;
             bool same = true;
-            for (int k = 0; k + 2 < rank; k++) same &= c->type.shape.size[k] == a->type.shape.size[k];
+            for (int k = 0; k + 2 < rank; k++)
+                same &= c->type.shape.size[k] == a->type.shape.size[k];
             if (same) b = c;
         }
     if (!b) b = n_swap_last(m->g, a);
@@ -223,7 +236,8 @@ static Node *random_leaf(Maker *m)
     case 2:
         for (int i = 0; i < 6; i++) v[i] = 0.25 * i - 0.5;
         used |= (uint64_t)1 << OP_TABLE;
-        return n_table(g, (Type){ELEM_REAL, {.rank = 2, .size = {size_const(2), size_const(3)}}}, v);
+        return n_table(g, (Type){ELEM_REAL, {.rank = 2, .size = {size_const(2), size_const(3)}}},
+                       v);
     case 3:
         used |= (uint64_t)1 << OP_DRAW;
         return n_draw(g, pick(m, 2) ? DRAW_NORMAL : DRAW_UNIFORM, (Type){ELEM_REAL, s}, ++m->sites);
@@ -231,7 +245,9 @@ static Node *random_leaf(Maker *m)
         Node *whole = n_cast(g, ELEM_I32, within(m, any(m), 0.2, 7.8));
         used |= (uint64_t)1 << OP_CAST;
         Op op = pick(m, 2) ? OP_DIV : OP_MOD;
-        return n_cast(g, ELEM_REAL, n_map2(g, op, n_map2(g, OP_SUB, whole, n_const(g, ELEM_I32, 4)), n_const(g, ELEM_I32, 3)));
+        return n_cast(g, ELEM_REAL,
+                      n_map2(g, op, n_map2(g, OP_SUB, whole, n_const(g, ELEM_I32, 4)),
+                             n_const(g, ELEM_I32, 3)));
     }
     }
 }
@@ -239,21 +255,30 @@ static Node *random_leaf(Maker *m)
 static void random_node(Maker *m)
 {
     int kind = pick(m, 20);
-    keep(m, kind < 9 ? random_map(m) : kind < 12 ? random_fold(m) : kind < 15 ? random_view(m)
-          : kind < 17 ? random_product(m) : kind < 18 ? random_lookup(m) : random_leaf(m));
+    keep(m, kind < 9    ? random_map(m)
+            : kind < 12 ? random_fold(m)
+            : kind < 15 ? random_view(m)
+            : kind < 17 ? random_product(m)
+            : kind < 18 ? random_lookup(m)
+                        : random_leaf(m));
 }
 
 /* ---- programs --------------------------------------------------------------------------------- */
 
-static Type real_type(int rank, SizeRef a, SizeRef b, SizeRef c) { return (Type){ELEM_REAL, {.rank = rank, .size = {a, b, c}}}; }
+static Type real_type(int rank, SizeRef a, SizeRef b, SizeRef c)
+{
+    return (Type){ELEM_REAL, {.rank = rank, .size = {a, b, c}}};
+}
 
 static void add_slot(Program *p, bool is_state, const char *path, Type t)
 {
     Slot *s = NEW(Slot);
     *s = (Slot){.path = path, .is_state = is_state, .type = t, .is_used = true};
     s->id = is_state ? p->states.n : p->params.n;
-    if (is_state) vec_push(&p->states, s);
-    else vec_push(&p->params, s);
+    if (is_state)
+        vec_push(&p->states, s);
+    else
+        vec_push(&p->params, s);
 }
 
 static void add_input(Entry *e, const char *name, Type t)
@@ -276,8 +301,10 @@ static void add_results(Maker *m, Program *p, Entry *e)
         if (pick(m, 2)) continue;
         for (int k = m->n - 1; k >= 0 && !with; k--)
             if (shape_equal(&m->pool[k]->type.shape, &s->type.shape)) with = m->pool[k];
-        Node *value = with && pick(m, 3) ? within(m, with, -1, 1) : n_map2(m->g, OP_MUL, old, number(m, 0.5));
-        if (pick(m, 2)) value = n_map2(m->g, OP_SUB, old, n_map2(m->g, OP_MUL, value, number(m, 0.125)));
+        Node *value =
+            with && pick(m, 3) ? within(m, with, -1, 1) : n_map2(m->g, OP_MUL, old, number(m, 0.5));
+        if (pick(m, 2))
+            value = n_map2(m->g, OP_SUB, old, n_map2(m->g, OP_MUL, value, number(m, 0.125)));
         Update u = {.slot = s, .value = value};
         vec_push(&e->updates, u);
     }
@@ -296,7 +323,8 @@ static Entry *random_entry(Program *p, uint64_t number, int size, const char *na
     add_input(e, "a", real_type(0, one, one, one));
     add_input(e, "label", (Type){ELEM_I32, {.rank = 1, .size = {n}}});
     Maker m = {.g = e->g, .dim = d, .state = number};
-    for (int i = 0; i < 4; i++) keep(&m, n_input(e->g, i, e->inputs.at[i].type, e->inputs.at[i].name));
+    for (int i = 0; i < 4; i++)
+        keep(&m, n_input(e->g, i, e->inputs.at[i].type, e->inputs.at[i].name));
     m.label = n_input(e->g, 4, e->inputs.at[4].type, "label");
     for (int i = 0; i < p->params.n; i++) keep(&m, n_slot(e->g, p->params.at[i]));
     for (int i = 0; i < p->states.n; i++) keep(&m, n_slot(e->g, p->states.at[i]));
@@ -327,11 +355,13 @@ Program *random_program(uint64_t number, int entries, int size, long hi)
     *p->init = (Entry){.name = "init", .g = graph_new(), .writes = true};
     for (int i = 0; i < p->params.n; i++) {
         Node *draw = n_draw(p->init->g, DRAW_NORMAL, p->params.at[i]->type, 100 + i);
-        Update u = {.slot = p->params.at[i], .value = n_map2(p->init->g, OP_MUL, draw, n_const(p->init->g, ELEM_REAL, 0.5))};
+        Update u = {.slot = p->params.at[i],
+                    .value = n_map2(p->init->g, OP_MUL, draw, n_const(p->init->g, ELEM_REAL, 0.5))};
         vec_push(&p->init->updates, u);
     }
     for (int i = 0; i < p->states.n; i++) {
-        Update u = {.slot = p->states.at[i], .value = n_full(p->init->g, p->states.at[i]->type, i * 0.75)};
+        Update u = {.slot = p->states.at[i],
+                    .value = n_full(p->init->g, p->states.at[i]->type, i * 0.75)};
         vec_push(&p->init->updates, u);
     }
     simplify_entry(p->init);
@@ -350,7 +380,8 @@ Tensor **random_arguments(const Entry *e, uint64_t number, long n)
         args[i] = tensor_new(t.elem, t.shape.rank, size);
         for (long k = 0; k < args[i]->count; k++) {
             double v = (double)(next(&number) >> 11) * 0x1p-53;
-            args[i]->v[k] = t.elem == ELEM_I32 ? (double)(long)(v * 9) - 1 : (double)(float)(3 * v - 1.5);
+            args[i]->v[k] =
+                t.elem == ELEM_I32 ? (double)(long)(v * 9) - 1 : (double)(float)(3 * v - 1.5);
         }
     }
     return args;

@@ -24,17 +24,21 @@ static void check_values(const Tensor *a, const Tensor *b, double tolerance, con
     ck_assert_int_eq((int)a->count, (int)b->count);
     for (long i = 0; i < a->count; i++) scale = fmax(scale, fabs(a->v[i]));
     for (long i = 0; i < a->count; i++) {
-        bool same = fabs(a->v[i] - b->v[i]) <= tolerance * scale || (isnan(a->v[i]) && isnan(b->v[i])) || a->v[i] == b->v[i];
-        ck_assert_msg(same, "%s, element %ld of %ld: %.9g, compiled %.9g", what, i, a->count, a->v[i], b->v[i]);
+        bool same = fabs(a->v[i] - b->v[i]) <= tolerance * scale ||
+                    (isnan(a->v[i]) && isnan(b->v[i])) || a->v[i] == b->v[i];
+        ck_assert_msg(same, "%s, element %ld of %ld: %.9g, compiled %.9g", what, i, a->count,
+                      a->v[i], b->v[i]);
     }
 }
 
 static void check_machines(const Machine *a, const Machine *b, double tolerance, const char *what)
 {
     for (int i = 0; i < a->program->params.n; i++)
-        check_values(a->params[i], b->params[i], tolerance, format("%s, %s", what, a->program->params.at[i]->path));
+        check_values(a->params[i], b->params[i], tolerance,
+                     format("%s, %s", what, a->program->params.at[i]->path));
     for (int i = 0; i < a->program->states.n; i++)
-        check_values(a->states[i], b->states[i], tolerance, format("%s, %s", what, a->program->states.at[i]->path));
+        check_values(a->states[i], b->states[i], tolerance,
+                     format("%s, %s", what, a->program->states.at[i]->path));
     ck_assert_uint_eq(a->call, b->call);
 }
 
@@ -44,7 +48,8 @@ static void take_values(Tensor *to, const Tensor *from)
 }
 
 /* Runs the entry on both; afterwards both go on from the interpreter's values. */
-static void check_entry(Native *native, Machine *a, Machine *b, Entry *e, long n, double tolerance, const char *what)
+static void check_entry(Native *native, Machine *a, Machine *b, Entry *e, long n, double tolerance,
+                        const char *what)
 {
     TensorList left = {0}, right = {0};
     const char *error = NULL;
@@ -52,7 +57,8 @@ static void check_entry(Native *native, Machine *a, Machine *b, Entry *e, long n
     ck_assert_msg(machine_call(a, e, args, &left, &error), "%s", error);
     ck_assert_msg(native_call(native, b, e, args, &right, &error), "%s", error);
     ck_assert_int_eq(left.n, right.n);
-    for (int i = 0; i < left.n; i++) check_values(left.at[i], right.at[i], tolerance, format("%s, result %d", what, i));
+    for (int i = 0; i < left.n; i++)
+        check_values(left.at[i], right.at[i], tolerance, format("%s, result %d", what, i));
     check_machines(a, b, tolerance, what);
     for (int i = 0; i < a->program->params.n; i++) take_values(b->params[i], a->params[i]);
     for (int i = 0; i < a->program->states.n; i++) take_values(b->states[i], a->states[i]);
@@ -70,8 +76,9 @@ static void check_program(uint64_t number, double tolerance)
     check_machines(a, b, tolerance, "init");
     for (int i = 0; i < p->entries.n; i++)
         for (int k = 0; k < 3; k++)
-            check_entry(native, a, b, p->entries.at[i], sizes[k], tolerance,
-                        format("program %d, %s, N = %ld", (int)number, p->entries.at[i]->name, sizes[k]));
+            check_entry(
+                native, a, b, p->entries.at[i], sizes[k], tolerance,
+                format("program %d, %s, N = %ld", (int)number, p->entries.at[i]->name, sizes[k]));
     native_free(native);
 }
 
@@ -106,10 +113,11 @@ static void check_plan(const Code *c, const char *what)
             bool apart = a->offset + a->bytes <= b->offset || b->offset + b->bytes <= a->offset;
             bool over = shares_place(a, b) && (a->first == b->last || b->first == a->last);
             ck_assert_msg(!together || apart || over, "%s: two arrays overlap", what);
-            ck_assert_msg(a->offset % 64 == 0 && a->offset + a->bytes <= c->work_bytes, "%s: outside the work area", what);
+            ck_assert_msg(a->offset % 64 == 0 && a->offset + a->bytes <= c->work_bytes,
+                          "%s: outside the work area", what);
         }
-    ck_assert_msg((double)c->work_bytes <= 1.3 * (double)c->live_bytes + 512, "%s: %ld bytes planned, %ld live", what, c->work_bytes,
-                  c->live_bytes);
+    ck_assert_msg((double)c->work_bytes <= 1.3 * (double)c->live_bytes + 512,
+                  "%s: %ld bytes planned, %ld live", what, c->work_bytes, c->live_bytes);
 }
 
 START_TEST(plans_do_not_overlap)
@@ -119,7 +127,8 @@ START_TEST(plans_do_not_overlap)
         Program *p = random_program(number + 1000, 10, 40, 64);
         CodeList codes = compile_entries(p);
         for (int i = 0; i < codes.n; i++) {
-            check_plan(codes.at[i], format("program %d, %s", (int)number, codes.at[i]->entry->name));
+            check_plan(codes.at[i],
+                       format("program %d, %s", (int)number, codes.at[i]->entry->name));
             planned += (double)codes.at[i]->work_bytes;
             live += (double)codes.at[i]->live_bytes;
         }
@@ -141,8 +150,10 @@ START_TEST(every_operator_occurs)
 {
     for (uint64_t number = 0; number < 40; number++) random_program(number, 4, 40, 9);
     for (int op = 0; op < OP_COUNT; op++) {
-        bool elsewhere = op == OP_CONST || op == OP_INPUT || op == OP_PARAM || op == OP_STATE || op >= OP_WINDOW;
-        ck_assert_msg(elsewhere || operators_used() >> op & 1, "%s is not tested", op_info[op].name);
+        bool elsewhere =
+            op == OP_CONST || op == OP_INPUT || op == OP_PARAM || op == OP_STATE || op >= OP_WINDOW;
+        ck_assert_msg(elsewhere || operators_used() >> op & 1, "%s is not tested",
+                      op_info[op].name);
     }
 }
 END_TEST
