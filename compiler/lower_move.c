@@ -105,7 +105,7 @@ static int collect_parts(ArgumentList *args, Node **nodes, int max, const Value 
             *axis = args->at[i].value;
             continue;
         }
-        if (n == max) return -1;
+        if (n == max) return problem("E0205", args->at[i].span, format("more than %d parts", max)), -1;
         Node *x = value_to_node(args->at[i].value, e);
         if (!x) return -1;
         if (x->type.elem != e) return problem("E0320", args->at[i].span, format("parts of different elements: %s and %s", elem_text(e), elem_text(x->type.elem))), -1;
