@@ -294,7 +294,7 @@ bool check_result(Env *e, const TypeExpr *t, Value *v, Span at)
     if (!v->span.src) v->span = at;
     if (!t->is_tuple) {
         Type to;
-        if (v->kind == V_SET) return true;
+        if (v->kind == V_SET) return result_wrong(v, "a tensor", t->span);
         if (!lower_type(e, t, &to)) return false;
         if (v->kind == V_NUMBER && to.shape.rank == 0 && static_context()) return true;
         Type have;
