@@ -142,6 +142,22 @@ static void define(Names *n, const Stmt *s)
 
 static void check_body(Names *n, const StmtList *body);
 
+static Span own_place(const Names *n, const char *name)
+{
+    for (int k = 0; k < n->own.n; k++)
+        if (n->own.at[k].s == name) return n->own.at[k].span;
+    return (Span){0};
+}
+
+static void formal_twice(const Names *n, const Name *name)
+{
+    Span first = own_place(n, name->s);
+    if (!first.src) return;
+    Diag *d = error_at("E0202", name->span, "`%s` is defined twice", name->s);
+    diag_here(d, "%s", "");
+    diag_label(d, first, "the first definition");
+}
+
 static void check_scan(Names *n, const Stmt *s)
 {
     Names inner = {.parent = n, .m = n->m, .dims = n->dims};
@@ -151,6 +167,8 @@ static void check_scan(Names *n, const Stmt *s)
     }
     for (int i = 0; i < s->inits.n; i++) {
         check_expr(n, s->inits.at[i].value);
+        formal_twice(&inner, &s->inits.at[i].name);
+        formal_twice(n, &s->inits.at[i].name);
         add(&inner, s->inits.at[i].name.s, s->inits.at[i].name.span);
         add(n, s->inits.at[i].name.s, s->inits.at[i].name.span);
     }
@@ -169,13 +187,6 @@ static void check_indexed(Names *n, const Stmt *s)
     }
     check_expr(&inner, s->value);
     define(n, s);
-}
-
-static Span own_place(const Names *n, const char *name)
-{
-    for (int k = 0; k < n->own.n; k++)
-        if (n->own.at[k].s == name) return n->own.at[k].span;
-    return (Span){0};
 }
 
 /* A body shares its scope with the arguments of its function. */
@@ -213,15 +224,6 @@ static void check_stmt(Names *n, const Stmt *s)
 static void check_body(Names *n, const StmtList *body)
 {
     for (int i = 0; i < body->n; i++) check_stmt(n, body->at[i]);
-}
-
-static void formal_twice(const Names *n, const Name *name)
-{
-    Span first = own_place(n, name->s);
-    if (!first.src) return;
-    Diag *d = error_at("E0202", name->span, "`%s` is defined twice", name->s);
-    diag_here(d, "%s", "");
-    diag_label(d, first, "the first definition");
 }
 
 /* The first value of a static argument may use the ones before it. */

@@ -288,6 +288,12 @@ static Value lower_return(Env *e, const Stmt *s)
     return value_tuple(&parts, s->span);
 }
 
+static void outside_scan(const Stmt *s)
+{
+    Diag *d = error_at("E0204", s->span, "`%s` has a meaning only inside a `scan`", s->kind == ST_NEXT ? "next" : "emit");
+    diag_here(d, "%s", "");
+}
+
 static void not_available(const Stmt *s, const char *what)
 {
     Diag *d = error_at("E0208", s->span, "%s is not available yet", what);
@@ -307,7 +313,7 @@ void lower_one(Env *e, const Stmt *s)
     case ST_INDEXED: lower_indexed(e, s); return;
     case ST_SCAN: lower_scan(e, s); return;
     case ST_NEXT:
-    case ST_EMIT: not_available(s, "`next` or `emit` outside a `scan`"); return;
+    case ST_EMIT: outside_scan(s); return;
     default: not_available(s, "this statement"); return;
     }
 }

@@ -64,6 +64,8 @@ static const struct {
     {"const relu = 3; entry f(x: real) -> real = relu * x;", NULL},
     {"const exp = 3; entry f(x: real) -> real = exp * x;", NULL},
     {"entry f(x: real) -> real = work;", NULL},
+    {"entry f(x: real[3]) -> real { scan (a in x; a = 0) { next a = a; } return a; }", "E0202"},
+    {"entry f(x: real[3]) -> real { s = 1; scan (a in x; s = 0) { next s = a; } return s; }", "E0202"},
     {"test \"t\" { assert nothing == 1; }", "E0201"},
     {"test \"t\" { a = 1; assert a == 1; }", NULL},
     {"fn g(x: real) -> real = x; grad (dy) = dy * other;", "E0201"},

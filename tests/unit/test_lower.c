@@ -369,6 +369,7 @@ static const struct {
     {"entry f(x: real[2, 2, 2, 2, 2, 2, 2, 2, 2]) -> real = sum(x);", "E0304"},
     {"entry f(x: real[3]) -> real[3] = Dropout[2](x);", "E0312"},
     {"param w: real = 1; entry f(x: real) -> real = w * params;", "E0303"},
+    {"entry f(x: real) -> real { next x = 2; return x; }", "E0204"},
     {"import std.nosuch; entry f(x: real) -> real = x;", "E0206"},
     {"entry f(x: real[4]) -> real = sum(rearrange(x, \"(h e) -> h e\", h = -2));", "E0307"},
     {"entry f(x: real[4]) -> real = sum(rearrange(x, \"(h e) -> h e\", h = 0));", "E0309"},
