@@ -116,7 +116,6 @@ int cmd_compile(void)
     if (!p) return code;
     if (!known_entries(p)) return EXIT_USAGE;
     run_passes(p, NULL);
-    if (!can_compile(p, true)) return EXIT_PROGRAM;
     emit_program(p, &header, &source);
     if (options.single_file) paste_runtime(&whole, &source);
     else whole = source;

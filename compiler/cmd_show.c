@@ -114,7 +114,6 @@ static int show_passes(Program *p, const EntryList *entries, const Pass *pass)
 {
     Text out = {0};
     run_passes(p, pass->name);
-    if ((pass->start || pass->loops) && !can_compile(p, true)) return EXIT_PROGRAM;
     for (int i = 0; i < entries->n; i++) {
         if (i) text_add(&out, "\n");
         show_after(&out, p, entries->at[i], pass);

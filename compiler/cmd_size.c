@@ -129,7 +129,6 @@ int cmd_size(void)
     for (int i = 0; i < options.entries.n; i++)
         if (!entry_named(p, "size", options.entries.at[i])) return EXIT_USAGE;
     run_passes(p, NULL);
-    if (!can_compile(p, true)) return EXIT_PROGRAM;
     CodeList codes = compile_entries(p);
     double work = 0, params = slot_bytes(&p->params), states = slot_bytes(&p->states);
     for (int i = 0; i < codes.n; i++) work = fmax(work, (double)codes.at[i]->work_bytes);

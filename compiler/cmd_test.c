@@ -301,10 +301,7 @@ int cmd_test(void)
     if (!p) return code;
     Entry *lowered = copy_entries(p);
     run_passes(p, NULL);
-    bool compiled = can_compile(p, false);
-    if (p->tests.n && !compiled)
-        printf("note: not everything here can be compiled yet: the tests are only interpreted\n");
-    Native *native = p->tests.n && compiled ? build_native(p, &code) : NULL;
+    Native *native = p->tests.n ? build_native(p, &code) : NULL;
     for (int i = 0; i < p->tests.n && code != EXIT_INTERNAL; i++)
         run_test(p, lowered, p->tests.at[i], native, seed, &t);
     run_stated(p, &t);

@@ -10,6 +10,7 @@ static const char *kind_text(const Kernel *k)
     case DEF_JOIN: return "join";
     case DEF_SCATTER: return "scatter";
     case DEF_DRAW: return "draw";
+    case DEF_SCAN: return "recurrence";
     default: return "loops";
     }
 }

@@ -151,38 +151,56 @@ static void print_opening(Text *out, const Program *p, Emit **emits, int n)
     text_add(out, " */\n");
 }
 
+static const char macros[] =
+    "#ifdef NN_DEBUG\n"
+    "#include <assert.h>\n"
+    "#define NN_CHECK(x) assert(x)\n"
+    "#else\n"
+    "#define NN_CHECK(x) ((void)0)\n"
+    "#endif\n"
+    "/* before a loop whose passes do not depend on each other */\n"
+    "#if defined __clang__\n"
+    "#pragma clang diagnostic ignored \"-Wpass-failed\" /* not every such loop has vectors */\n"
+    "#define NN_EACH _Pragma(\"clang loop vectorize(assume_safety)\")\n"
+    "#elif defined __GNUC__\n"
+    "#define NN_EACH _Pragma(\"GCC ivdep\")\n"
+    "#else\n"
+    "#define NN_EACH\n"
+    "#endif\n";
+
 static void print_once(Text *out, const Program *p, const CodeList *codes, const char *functions)
 {
     Text once = {0};
+    const char *upper = c_upper(p->name);
     print_size_names(&once, functions);
     for (int i = 0; i < codes->n; i++) print_constants(&once, codes->at[i]);
-    text_add(out, "#include \"%s.h\"\n\n#ifndef %s_ONCE\n#define %s_ONCE\n", p->name,
-             c_upper(p->name), c_upper(p->name));
-    text_add(out, "#ifdef NN_DEBUG\n#include <assert.h>\n#define NN_CHECK(x) "
-                  "assert(x)\n#else\n#define NN_CHECK(x) ((void)0)\n#endif\n");
-    text_add(out, "/* the passes of a loop do not depend on each other */\n");
-    text_add(
-        out,
-        "#if defined __clang__\n#define NN_EACH _Pragma(\"clang loop vectorize(assume_safety)\")\n"
-        "#elif defined __GNUC__\n#define NN_EACH _Pragma(\"GCC ivdep\")\n#else\n#define "
-        "NN_EACH\n#endif\n");
-    text_add(out, "%s#endif\n\n", once.s ? once.s : "");
+    text_add(out, "#include \"%s.h\"\n\n#ifndef %s_ONCE\n#define %s_ONCE\n", p->name, upper, upper);
+    text_add(out, "%s%s#endif\n\n", macros, once.s ? once.s : "");
+}
+
+/* The functions of steps stand before the function that calls them. */
+static void add_with_steps(CodeList *all, Code *c)
+{
+    for (int i = 0; i < c->kernels.n; i++)
+        if (c->kernels.at[i]->step) add_with_steps(all, c->kernels.at[i]->step);
+    vec_push(all, c);
 }
 
 void emit_program(Program *p, Text *header, Text *source)
 {
-    CodeList codes = compile_entries(p);
-    Emit **emits = NEW_N(Emit *, codes.n + 1);
+    CodeList codes = compile_entries(p), all = {0};
     Text functions = {0}, helpers = {0};
     name_sizes(p);
-    for (int i = 0; i < codes.n; i++) {
-        emits[i] = new_emit(codes.at[i]);
+    for (int i = 0; i < codes.n; i++) add_with_steps(&all, codes.at[i]);
+    Emit **emits = NEW_N(Emit *, all.n + 1);
+    for (int i = 0; i < all.n; i++) {
+        emits[i] = new_emit(all.at[i]);
         print_function(&functions, emits[i]);
     }
     if (!functions.s) text_add(&functions, "\n");
     print_helpers(&helpers, functions.s);
-    print_opening(source, p, emits, codes.n);
-    print_once(source, p, &codes, functions.s);
+    print_opening(source, p, emits, all.n);
+    print_once(source, p, &all, functions.s);
     text_add(source,
              "#define NN_SELF \"%s.c\"\n#include \"nn_isa.h\"\n\n#ifdef NN_ISA /* once for every "
              "instruction set */\n",

@@ -65,6 +65,7 @@ const char *c_path(const char *path); /* net.fc1.W, pieces that are no C names c
 const char *c_upper(const char *name);
 const char *c_size(SizeRef s);     /* with named constants */
 void name_sizes(const Program *p); /* the names c_size uses */
+void reserve_sizes(Identifiers *ids);
 void print_size_names(Text *out, const char *used_in);
 bool has_word(const char *text, const char *word);
 void wrap_lines(Text *out, const char *line, int indent);
@@ -127,6 +128,10 @@ void emit_scatter(Emit *e, const Def *d);
 void emit_unwindow(Emit *e, const Def *d);
 void emit_draw(Emit *e, const Def *d);
 void store_copies(Emit *e, const Def *d, int skip);
+
+/* ---- emit_scan.c ---- */
+
+void emit_scan(Emit *e, const Kernel *k);
 
 /* ---- emit_note.c ---- */
 

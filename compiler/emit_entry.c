@@ -89,16 +89,16 @@ static void declare_array(Text *out, const Buffer *b)
     text_add(out, ";\n");
 }
 
-static void declare_work(Text *out, const Buffer *b)
+static void declare_work(Text *out, const Buffer *b, const char *area)
 {
     Text line = {0};
     bool flat = b->flat || b->type.shape.rank < 2;
     if (b->is_scratch)
-        text_add(&line, "void *const %s = w + %ld;", b->name, b->offset);
+        text_add(&line, "void *const %s = %s + %ld;", b->name, area, b->offset);
     else {
         const char *cast = pointer_declaration(b, "", "");
-        text_add(&line, "%s = (%s)(w + %ld);", pointer_declaration(b, b->name, "const "),
-                 flat ? format("%s *", c_type(b->type.elem)) : cast, b->offset);
+        text_add(&line, "%s = (%s)(%s + %ld);", pointer_declaration(b, b->name, "const "),
+                 flat ? format("%s *", c_type(b->type.elem)) : cast, area, b->offset);
     }
     wrap_lines(out, line.s, 4);
 }
@@ -114,20 +114,20 @@ static void declare_alias(Text *out, const Buffer *b, const char *array)
 
 /* Arrays in the work area, arrays and scalars on the stack, and struct members that are accessed as
  * one row of elements. */
-static void declare_buffers(Text *out, const Code *c, const Signature *s)
+static void declare_buffers(Text *out, const Code *c, const Signature *s, const char *area)
 {
-    bool area = false;
+    bool has_area = false;
     Text arrays = {0};
     for (int i = 0; i < c->buffers.n; i++) {
         const Buffer *b = c->buffers.at[i];
         if (!b->used) continue;
         if (b->memory == MEM_WORK)
-            declare_work(&arrays, b);
+            declare_work(&arrays, b, area);
         else if (b->type.shape.rank == 0)
             text_add(out, "    %s %s;\n", c_value_type(b->type.elem), b->name);
         else
             declare_array(out, b);
-        area |= b->memory == MEM_WORK;
+        has_area |= b->memory == MEM_WORK;
     }
     for (int i = 0; i < c->leaves.n; i++) {
         const Buffer *b = c->leaves.at[i];
@@ -141,7 +141,7 @@ static void declare_buffers(Text *out, const Code *c, const Signature *s)
             if (c->entry->outputs.at[k].name == b->name)
                 declare_alias(out, b, format("%s->%s", s->outputs.at[k], c_path(b->slot->path)));
     }
-    if (area) text_add(out, "    char *const w = (char *)work;\n%s", arrays.s);
+    if (has_area) text_add(out, "    char *const %s = (char *)work;\n%s", area, arrays.s);
 }
 
 /* ---- the function of an entry ---- */
@@ -189,6 +189,7 @@ static void emit_kernel(Text *out, Emit *e, const Kernel *k)
             emit_scatter(e, k->defs.at[0]);
         break;
     case DEF_DRAW: emit_draw(e, k->defs.at[0]); break;
+    case DEF_SCAN: emit_scan(e, k); break;
     default: emit_loops(e);
     }
     const Scope *s = &e->scope[0];
@@ -274,7 +275,8 @@ static const char *function_body(Emit *e)
     Text kernels = {0}, body = {0};
     Identifiers ids = {0};
     for (int i = 0; i < s.ids.taken.n; i++) vec_push(&ids.taken, s.ids.taken.at[i]);
-    c_unique(&ids, "w");
+    const char *area = c_unique(&ids, "w");
+    reserve_sizes(&ids);
     e->ids = &ids;
     e->noted = NEW_N(bool, c->g->nodes.n + 1);
     name_buffers(e);
@@ -285,7 +287,7 @@ static const char *function_body(Emit *e)
         text_add(&end, is_init ? "\n    m->state.call = 1;\n" : "\n    m->state.call++;\n");
     if (c->result) text_add(&end, "%s    return %s;\n", end.n ? "" : "\n", c->result_home->access);
     if (c->result) c->result_home->used = true;
-    declare_buffers(&body, c, &s);
+    declare_buffers(&body, c, &s, area);
     if (is_init) text_add(&body, "    memset(m, 0, sizeof *m);\n    m->state.seed = seed;\n");
     const char *all =
         format("%s%s%s", body.s ? body.s : "", kernels.s ? kernels.s : "", end.s ? end.s : "");

@@ -81,13 +81,13 @@ static void print_structs(Text *out, const Program *p)
 
 static bool is_returned(const Entry *e)
 {
-    return e->outputs.n == 1 && e->outputs.at[0].node &&
+    return !e->is_step && e->outputs.n == 1 && e->outputs.at[0].node &&
            e->outputs.at[0].node->type.shape.rank == 0;
 }
 
 Signature signature_of(const Program *p, const Entry *e)
 {
-    Signature s = {.has_model = program_has_model(p), .returns = "void"};
+    Signature s = {.has_model = program_has_model(p) && !e->is_step, .returns = "void"};
     s.model_is_const = !e->writes && !e->draws;
     if (s.has_model) c_unique(&s.ids, "m");
     for (int i = 0; i < e->dims.n; i++) c_unique(&s.ids, e->dims.at[i]->name);

@@ -10,32 +10,12 @@ static bool is_chosen(const Entry *e)
     return options.entries.n == 0;
 }
 
-static Code *compile_entry(Program *p, Entry *e)
+Code *compile_entry(Program *p, Entry *e)
 {
     Code *c = fuse(p, e);
     schedule(c);
     plan(c);
     return c;
-}
-
-static bool is_missing(const Node *n) { return n->op == OP_SCAN; }
-
-bool can_compile(const Program *p, bool tell)
-{
-    for (int i = 0; i < p->entries.n; i++) {
-        const Entry *e = p->entries.at[i];
-        for (int k = 0; is_chosen(e) && k < e->g->nodes.n; k++) {
-            const Node *n = e->g->nodes.at[k];
-            if (!is_missing(n)) continue;
-            if (!tell) return false;
-            Diag *d = error_at("E0208", n->span, "C code for `scan` is not available yet");
-            diag_here(d, "%s", "");
-            diag_hint(d, "`nnc run` and `nnc test` interpret it");
-            diag_flush(stderr);
-            return false;
-        }
-    }
-    return true;
 }
 
 CodeList compile_entries(Program *p)

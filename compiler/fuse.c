@@ -42,7 +42,8 @@ static bool stands_alone(const Node *n)
     case OP_CONCAT:
     case OP_PAD:
     case OP_SCATTER:
-    case OP_UNWINDOW: return true;
+    case OP_UNWINDOW:
+    case OP_SCAN: return true;
     default: return op_info[n->op].class == CLASS_FOLD;
     }
 }
@@ -192,6 +193,16 @@ static void force_fold(Choice *c, Node *n)
     force(c, a ? a : x);
 }
 
+/* The step reads elements of sequences and captured arrays through pointers. */
+static void force_scan(Choice *c, Node *n)
+{
+    const Scan *s = n->attr.ref;
+    for (int k = 0; k < n->n_in; k++) {
+        bool state = k >= s->n_seqs && k < s->n_seqs + s->n_states;
+        if (!state && n->in[k]->type.shape.rank) force(c, n->in[k]);
+    }
+}
+
 static void force_operands(Choice *c, Node *n)
 {
     if (c->head[n->id]) {
@@ -200,6 +211,7 @@ static void force_operands(Choice *c, Node *n)
         if (d->bias) force(c, row_base(d->bias));
         return;
     }
+    if (n->op == OP_SCAN) force_scan(c, n);
     if (op_info[n->op].class == CLASS_FOLD) force_fold(c, n);
     if (n->op == OP_BROADCAST || n->op == OP_MATMUL)
         for (int k = 0; k < n->n_in; k++) {
@@ -260,6 +272,7 @@ static DefKind kind_of(const Node *n)
     case OP_SCATTER:
     case OP_UNWINDOW: return DEF_SCATTER;
     case OP_DRAW: return DEF_DRAW;
+    case OP_SCAN: return DEF_SCAN;
     case OP_MATMUL: return unrolled_terms(n) ? DEF_MAP : DEF_FOLD;
     default: return op_info[n->op].class == CLASS_FOLD ? DEF_FOLD : DEF_MAP;
     }

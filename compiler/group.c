@@ -175,15 +175,27 @@ static void lower_rows(Kernel *k)
     }
 }
 
+/* All results of one recurrence are computed together. */
+static Kernel *find_scan(const Code *c, const Def *d)
+{
+    for (int i = 0; i < c->kernels.n; i++) {
+        Kernel *k = c->kernels.at[i];
+        if (k->kind == DEF_SCAN && same_scan(k->defs.at[0]->node, d->node)) return k;
+    }
+    return NULL;
+}
+
 void add_to_kernels(Code *c, Def *d)
 {
     ReadList reads = reads_of(c, d);
     int rows = 0;
     Kernel *k = has_loops(d) && !d->is_store ? find_kernel(c, d, &reads, &rows) : NULL;
+    if (d->kind == DEF_SCAN) k = find_scan(c, d);
     if (k)
         k->n_rows = rows;
     else
         k = add_kernel(c, d);
+    if (d->kind == DEF_SCAN && !k->step) k->step = compile_step(c, d->node);
     join(c, k, d, &reads);
 }
 

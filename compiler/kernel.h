@@ -93,6 +93,7 @@ typedef VEC(Buffer *) BufferList;
 
 typedef struct Kernel Kernel;
 typedef struct Def Def;
+typedef struct Code Code;
 typedef VEC(Def *) DefList;
 typedef VEC(Kernel *) KernelList;
 
@@ -104,7 +105,8 @@ typedef enum DefKind {
     DEF_GEMM, /* matrix products by the runtime */
     DEF_JOIN, /* concat, pad: each part by itself */
     DEF_SCATTER,
-    DEF_DRAW
+    DEF_DRAW,
+    DEF_SCAN    /* a loop that calls the function of its step */
 } DefKind;
 
 typedef struct Product {
@@ -148,12 +150,15 @@ struct Kernel {
     DefList defs;
     VEC(Group *) groups;
     unsigned char *after; /* by Kernel.id: kernels that must run before this one */
-    Buffer *scratch;      /* of the matrix product, or NULL */
+    Buffer *scratch;      /* of the matrix product or of the step, or NULL */
+    Code *step;           /* DEF_SCAN: one step as a function of its own */
+    Buffer **state;       /* DEF_SCAN: each state before a step, */
+    Buffer **result;      /* and each of the step's results: next states, then emits */
     double flops;         /* at the bounds of the dims */
 };
 
-/* One entry on its way to C. */
-typedef struct Code {
+/* One entry, or one step of a recurrence, on its way to C. */
+struct Code {
     Program *program;
     Entry *entry;
     Graph *g;
@@ -172,7 +177,7 @@ typedef struct Code {
     long live_bytes;  /* the largest sum of live buffers */
     long stack_bytes; /* estimate: arrays and scalars of the C function */
     double flops;
-} Code;
+};
 
 long elem_bytes(Elem e);
 long type_bytes(Type t);          /* at the bounds of the dims */
@@ -243,8 +248,18 @@ void dump_plan(Text *out, const Code *c);
 /* All entries of the program (options.entries: those named), and the initialiser last. */
 typedef VEC(Code *) CodeList;
 CodeList compile_entries(Program *p);
-/* Is there C for everything in the chosen entries? What is missing is printed when `tell`. */
-bool can_compile(const Program *p, bool tell);
+/* One entry through the passes. */
+Code *compile_entry(Program *p, Entry *e);
+
+/* ---- step.c: recurrences -------------------------------------------------------------------------- */
+
+/* The step of a scan through all passes: operands are its inputs, next states and emits its outputs. */
+Code *compile_step(Code *of, const Node *scan);
+/* Buffers for the states of a scan's kernel and the results of its step; needs homes. */
+void place_states(Code *c, Kernel *k);
+bool same_scan(const Node *a, const Node *b); /* are they results of one recurrence? */
+/* The definition of a result of the kernel's recurrence, or NULL: nobody reads it. */
+Def *result_def(const Kernel *k, int result);
 
 /* ---- emit*.c, single.c ------------------------------------------------------------------------------ */
 

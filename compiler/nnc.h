@@ -438,6 +438,7 @@ typedef struct Entry {
     VEC(Input) inputs;
     VEC(Output) outputs;
     VEC(Update) updates;
+    bool is_step;             /* no entry of the program but the step of a scan */
     /* found after simplify: */
     bool draws, writes, reads;/* has draws; updates slots; reads slots */
 } Entry;

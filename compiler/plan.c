@@ -55,12 +55,23 @@ static void extend(void *context, const Def *r, const Frame *f, Node *n, const I
     if (p && p->home && p->home->last < x->order) p->home->last = x->order;
 }
 
+/* The states of a recurrence and what its step gives. */
+static void live_in_loop(const Kernel *k)
+{
+    const Scan *s = k->step ? k->defs.at[0]->node->attr.ref : NULL;
+    for (int i = 0; s && i < s->n_states + s->n_emits; i++) {
+        k->result[i]->first = k->result[i]->last = k->order;
+        if (i < s->n_states) k->state[i]->first = k->state[i]->last = k->order;
+    }
+}
+
 static void find_lifetimes(Code *c)
 {
     for (int i = 0; i < c->defs.n; i++) {
         const Def *d = c->defs.at[i];
         if (d->home) d->home->first = d->home->last = d->kernel->order;
     }
+    for (int i = 0; i < c->kernels.n; i++) live_in_loop(c->kernels.at[i]);
     for (int i = 0; i < c->defs.n; i++) {
         Living x = {c, c->defs.at[i]->kernel->order};
         each_read(c, c->defs.at[i], extend, &x);
@@ -98,7 +109,7 @@ static size_t draw_scratch(const Node *n)
 
 static void add_scratch(Code *c, Kernel *k)
 {
-    size_t bytes = 0;
+    size_t bytes = k->step ? (size_t)k->step->work_bytes : 0;
     for (int i = 0; i < k->defs.n; i++) {
         const Def *d = k->defs.at[i];
         for (int j = 0; j < d->products.n; j++) {
@@ -298,6 +309,12 @@ static void measure_stack(Code *c)
     for (int i = 0; i < c->buffers.n; i++)
         if (c->buffers.at[i]->memory != MEM_WORK)
             c->stack_bytes += type_bytes(c->buffers.at[i]->type);
+    long deepest = 0;                    /* functions of steps that are called */
+    for (int i = 0; i < c->kernels.n; i++) {
+        const Code *step = c->kernels.at[i]->step;
+        if (step && step->stack_bytes > deepest) deepest = step->stack_bytes;
+    }
+    c->stack_bytes += deepest;
 }
 
 static double node_flops(const Code *c, const Node *n, bool top)
@@ -310,6 +327,13 @@ static double node_flops(const Code *c, const Node *n, bool top)
     return sum;
 }
 
+/* Counted once, with the first of the results. */
+static double scan_flops(const Def *d)
+{
+    if (d != d->kernel->defs.at[0]) return 0;
+    return (double)size_upper(d->node->attr.size) * d->kernel->step->flops;
+}
+
 static double def_flops(const Code *c, const Def *d)
 {
     double sum = 0, elements = (double)shape_upper(&d->domain);
@@ -317,6 +341,7 @@ static double def_flops(const Code *c, const Def *d)
         ProductSizes s = product_sizes(&d->products.at[i]);
         sum += 2.0 * elements * (double)size_upper(s.k);
     }
+    if (d->kind == DEF_SCAN) return scan_flops(d);
     if (d->products.n) return sum + elements * ((d->bias != NULL) + (d->act != OP_COUNT));
     return d->is_store || d->kind == DEF_DRAW ? 0 : elements * node_flops(c, d->node, true);
 }

@@ -238,6 +238,7 @@ void each_read(const Code *c, const Def *d, ReadFn *fn, void *context)
         if (d->bias) walk_whole(&w, d->bias);
         break;
     case DEF_JOIN:
+    case DEF_SCAN:
     case DEF_SCATTER:
         for (int k = 0; k < d->node->n_in; k++) walk_whole(&w, d->node->in[k]);
         break;

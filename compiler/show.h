@@ -42,8 +42,6 @@ void show_entry(Text *out, const Program *p, const Entry *e, bool rules);
 bool show_derivative(Text *out, Entry *e);
 /* The loop that a SCAN node is a result of; m: names of the graph g around it. */
 void show_scan(Text *out, Names *m, const Graph *g, const Node *scan);
-/* Are both results of one loop? */
-bool same_scan(const Node *a, const Node *b);
 /* Every value with its numbers. */
 void show_numbers(Text *out, const Study *s);
 void show_dot(Text *out, const Study *s);

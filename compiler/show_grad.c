@@ -1,6 +1,7 @@
 /* show_grad.c - entries and their derivatives as equations in the language. In: an entry. Out: its
  * equations in order with their types; or the forward equations, then for each of them, last one
  * first, the adjoint with the formula it came from. */
+#include "kernel.h"
 #include "show.h"
 
 #include <string.h>
@@ -43,8 +44,8 @@ static const char *operand_text(Names *m, const Node *n)
 /* The equation of n; a loop once, at the first of its results. */
 static void show_equation(Text *out, Names *m, const Graph *g, const Node *n, const char *comment)
 {
-    if (n->op != OP_SCAN) {
-        show_line(out, equation_text(m, n), comment);
+    if (n->op != OP_SCAN) {                            /* a draw tells its type itself */
+        show_line(out, equation_text(m, n), n->op == OP_DRAW ? NULL : comment);
         return;
     }
     for (int i = 0; i < n->id; i++)
@@ -109,22 +110,11 @@ static void show_results(Text *out, Names *m, const Program *p, const Entry *e)
     if (tensors.n) show_line(out, format("return %s", tensors.s), NULL);
 }
 
-/* The gradient of net.W is d_net.W, however many W there are. */
-static void name_slot_adjoints(Names *m, const Graph *g)
-{
-    for (int i = 0; i < g->nodes.n; i++) {
-        const Node *n = g->nodes.at[i], *of = n->adjoint_of;
-        if (of && of->op == OP_PARAM && node_stands(m, n))
-            names_give(m, n, format("d_%s", ((const Slot *)of->attr.ref)->path));
-    }
-}
-
 void show_entry(Text *out, const Program *p, const Entry *e, bool rules)
 {
     NodeList roots = roots_of(e);
     Names *m = names_of(e->g, roots.at, roots.n);
     bool *live = mark_reached(e->g, &roots);
-    name_slot_adjoints(m, e->g);
     entry_heading(out, e);
     show_slots(out, e->g, live);
     for (int i = 0; i < e->g->nodes.n; i++) {

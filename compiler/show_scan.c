@@ -1,15 +1,10 @@
 /* show_scan.c - a recurrence as it would be written in the language. In: a SCAN node. Out: the loop
  * with its sequences, first states, and the equations of its body; a derivative's loop, which runs
  * from the last element to the first, says so. */
+#include "kernel.h"
 #include "show.h"
 
 #include <string.h>
-
-bool same_scan(const Node *a, const Node *b)
-{
-    return a->op == OP_SCAN && b->op == OP_SCAN && a->attr.ref == b->attr.ref &&
-           a->n_in == b->n_in && !memcmp(a->in, b->in, sizeof(Node *) * (size_t)a->n_in);
-}
 
 /* The node of g that is result k of the loop, or NULL. */
 static const Node *result_of(const Graph *g, const Node *scan, int k)

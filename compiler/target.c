@@ -20,7 +20,8 @@ static Buffer *new_output(Code *c, Type type, const char *name, const Slot *memb
 
 static void add_output(Code *c, const Output *o, TargetList *targets)
 {
-    bool returned = c->entry->outputs.n == 1 && o->node && o->node->type.shape.rank == 0;
+    bool returned = !c->entry->is_step && c->entry->outputs.n == 1 && o->node &&
+                    o->node->type.shape.rank == 0;
     if (returned) {
         c->result = see_through(o->node);
         c->result_home = NEW(Buffer);
@@ -201,4 +202,6 @@ void place_results(Code *c, const TargetList *targets)
     }
     find_needs(c);
     for (int i = 0; i < c->defs.n; i++) give_home(c, c->defs.at[i]);
+    for (int i = 0; i < c->kernels.n; i++)
+        if (c->kernels.at[i]->kind == DEF_SCAN) place_states(c, c->kernels.at[i]);
 }

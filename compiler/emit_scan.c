@@ -1,0 +1,126 @@
+/* emit_scan.c - a recurrence: a loop that calls the function of its step.
+ * In: the kernel of a scan, whose step has been written. Out: the first states copied to their
+ * place, one call for each element of the sequences, and the states moved on behind it. */
+#include "emit.h"
+
+#include <string.h>
+
+static Index at_step(const Affine *t, const Shape *s)
+{
+    Index ix = {.rank = s->rank};
+    for (int i = 0; i < s->rank; i++) {
+        ix.at[i] = i == 0 && t ? *t : affine_const(size_const(0));
+        ix.run[i] = 1;
+    }
+    return ix;
+}
+
+/* A pointer in the type that the step's function has for the argument `b`. */
+static const char *as_argument(const Buffer *b, const char *pointer)
+{
+    if (!b || b->flat || b->type.shape.rank < 2) return pointer;
+    return format("(%s)(%s)", pointer_declaration(b, "", ""), pointer);
+}
+
+static void first_states(Emit *e, const Kernel *k)
+{
+    Node *scan = k->defs.at[0]->node;
+    const Scan *s = scan->attr.ref;
+    for (int i = 0; i < s->n_states; i++) {
+        Node *init = see_through(scan->in[s->n_seqs + i]);
+        const Shape *shape = &init->type.shape;
+        for (int a = 0; a < shape->rank; a++) open_loop(e, shape->size[a]);
+        Index ix = open_index(e, shape, shape->rank);
+        e->counts.n = 0;
+        store(e, k->state[i], shape, &ix, value_of(e, init, &ix));
+        for (int a = shape->rank; a-- > 0;) close_loop(e, shape->size[a], a == shape->rank - 1);
+    }
+}
+
+/* Operand `i`: an element of a sequence, a state, or a captured value. */
+static const char *operand(Emit *e, const Kernel *k, const Signature *sig, int i, const Affine *t)
+{
+    Node *scan = k->defs.at[0]->node, *n = see_through(scan->in[i]);
+    const Scan *s = scan->attr.ref;
+    bool is_seq = i < s->n_seqs, is_state = !is_seq && i < s->n_seqs + s->n_states;
+    const Shape *shape = &n->type.shape;
+    Index ix = at_step(is_seq ? t : NULL, shape);
+    const Buffer *wanted = leaf_buffer(k->step, MEM_INPUT, sig->inputs.at[i]);
+    if (is_state) {
+        Buffer *b = k->state[i - s->n_seqs];
+        Index zero = at_step(NULL, &b->type.shape);
+        return shape->rank ? as_argument(wanted, pointer_text(b, &b->type.shape, &zero))
+                           : element_text(b, &b->type.shape, &zero);
+    }
+    if (shape->rank == is_seq) return value_of(e, n, &ix).s;
+    return as_argument(wanted, pointer_text(memory_of(e->c, n), shape, &ix));
+}
+
+static const char *result(Emit *e, const Kernel *k, const Signature *sig, int i, const Affine *t)
+{
+    const Scan *s = k->defs.at[0]->node->attr.ref;
+    const Buffer *wanted = output_buffer(k->step, sig->outputs.at[i]);
+    const Def *d = i < s->n_states ? NULL : result_def(k, i);
+    Buffer *b = k->result[i];
+    (void)e;
+    if (d) {
+        const Shape *shape = &d->node->type.shape;
+        Index ix = at_step(t, shape);
+        return as_argument(wanted, pointer_text(b, shape, &ix));
+    }
+    Index zero = at_step(NULL, &b->type.shape);
+    zero.at[0] = affine_const(size_const(0));
+    return as_argument(wanted, pointer_text(b, &b->type.shape, &zero));
+}
+
+static void call_step(Emit *e, const Kernel *k, const Affine *t)
+{
+    const Entry *step = k->step->entry;
+    Signature sig = signature_of(e->c->program, step);
+    Text line = {0};
+    text_add(&line, "NN_NAME(%s)(", c_identifier(step->name));
+    for (int i = 0; i < step->dims.n; i++) text_add(&line, "%s, ", step->dims.at[i]->name);
+    for (int i = 0; i < step->inputs.n; i++) text_add(&line, "%s, ", operand(e, k, &sig, i, t));
+    for (int i = 0; i < step->outputs.n; i++) text_add(&line, "%s, ", result(e, k, &sig, i, t));
+    if (k->scratch) k->scratch->used = true;
+    text_add(&line, "%s);", k->scratch ? k->scratch->access : "NULL");
+    add_line(e, e->depth, line.s);
+}
+
+static void move_states(Emit *e, const Kernel *k)
+{
+    const Scan *s = k->defs.at[0]->node->attr.ref;
+    for (int i = 0; i < s->n_states; i++) {
+        Buffer *to = k->state[i], *from = k->result[i];
+        const Shape *shape = &to->type.shape;
+        Index zero = at_step(NULL, shape);
+        zero.at[0] = affine_const(size_const(0));
+        if (!shape->rank) {
+            add_line(e, e->depth, format("%s = %s;", element_text(to, shape, &zero), element_text(from, shape, &zero)));
+            continue;
+        }
+        add_line(e, e->depth,
+                 format("memcpy(%s, %s, (size_t)(%s) * sizeof(%s));", pointer_text(to, shape, &zero),
+                        pointer_text(from, shape, &zero), c_size(shape_count(shape)), c_type(to->type.elem)));
+    }
+}
+
+void emit_scan(Emit *e, const Kernel *k)
+{
+    const Node *scan = k->defs.at[0]->node;
+    const Scan *s = scan->attr.ref;
+    Shape steps = {.rank = 1, .size = {scan->attr.size}};
+    first_states(e, k);
+    open_loop(e, steps.size[0]);
+    Index open = open_index(e, &steps, 1);
+    Affine t = open.at[0];
+    if (s->reversed) {
+        Affine back = affine_scale(t, size_const(-1)), last = affine_const(size_sub(steps.size[0], size_const(1)));
+        t = affine_add(last, &back);
+    }
+    e->counts.n = 0;
+    call_step(e, k, &t);
+    move_states(e, k);
+    close_loop(e, steps.size[0], false);
+    for (int i = 0; i < k->defs.n; i++) store_copies(e, k->defs.at[i], 0);
+}
