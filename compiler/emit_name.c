@@ -177,6 +177,26 @@ static bool const_value(const Decl *d, long *value)
     return true;
 }
 
+/* Capitals only, and none that the runtime or an argument is called. */
+static bool may_name_size(const Program *p, const char *name)
+{
+    bool taken = !isupper((unsigned char)*name) || (!name[1] && strchr("ABCKMN", *name));
+    for (int i = 0; i < p->dims.n; i++) taken |= !strcmp(p->dims.at[i]->name, name);
+    for (int i = 0; i < p->entries.n; i++) {
+        const Entry *e = p->entries.at[i];
+        for (int k = 0; k < e->inputs.n; k++) taken |= !strcmp(e->inputs.at[k].name, name);
+        for (int k = 0; k < e->outputs.n; k++)
+            taken |= e->outputs.at[k].name && !strcmp(e->outputs.at[k].name, name);
+    }
+    return !taken;
+}
+
+void reserve_sizes(Identifiers *ids)
+{
+    for (int i = 0; i < size_names.n; i++)
+        if (size_names.at[i].name) c_unique(ids, size_names.at[i].name);
+}
+
 void name_sizes(const Program *p)
 {
     size_names.at = NULL;
@@ -188,7 +208,8 @@ void name_sizes(const Program *p)
         const Decl *d = decls.at[i];
         if (d->kind != DECL_CONST || !const_value(d, &s.value)) continue;
         s.name = c_identifier(d->name.s);
-        if (s.value < 3 || number_stands(p->src->text, s.value)) continue;
+        if (s.value < 3 || !may_name_size(p, s.name) || number_stands(p->src->text, s.value))
+            continue;
         bool twice = false;
         for (int k = 0; k < size_names.n; k++)
             if (size_names.at[k].value == s.value) {
