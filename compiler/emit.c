@@ -168,23 +168,6 @@ static const char macros[] =
     "#define NN_EACH\n"
     "#endif\n";
 
-static const char macros[] =
-    "#ifdef NN_DEBUG\n"
-    "#include <assert.h>\n"
-    "#define NN_CHECK(x) assert(x)\n"
-    "#else\n"
-    "#define NN_CHECK(x) ((void)0)\n"
-    "#endif\n"
-    "/* before a loop whose passes do not depend on each other */\n"
-    "#if defined __clang__\n"
-    "#pragma clang diagnostic ignored \"-Wpass-failed\" /* not every such loop has vectors */\n"
-    "#define NN_EACH _Pragma(\"clang loop vectorize(assume_safety)\")\n"
-    "#elif defined __GNUC__\n"
-    "#define NN_EACH _Pragma(\"GCC ivdep\")\n"
-    "#else\n"
-    "#define NN_EACH\n"
-    "#endif\n";
-
 static void print_once(Text *out, const Program *p, const CodeList *codes, const char *functions)
 {
     Text once = {0};
@@ -193,6 +176,14 @@ static void print_once(Text *out, const Program *p, const CodeList *codes, const
     for (int i = 0; i < codes->n; i++) print_constants(&once, codes->at[i]);
     text_add(out, "#include \"%s.h\"\n\n#ifndef %s_ONCE\n#define %s_ONCE\n", p->name, upper, upper);
     text_add(out, "%s%s#endif\n\n", macros, once.s ? once.s : "");
+}
+
+/* The functions of steps stand before the function that calls them. */
+static void add_with_steps(CodeList *all, Code *c)
+{
+    for (int i = 0; i < c->kernels.n; i++)
+        if (c->kernels.at[i]->step) add_with_steps(all, c->kernels.at[i]->step);
+    vec_push(all, c);
 }
 
 void emit_program(Program *p, Text *header, Text *source)
