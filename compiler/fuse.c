@@ -260,6 +260,25 @@ static void choose(Choice *c)
     }
 }
 
+/* Values that are written out inside each other make a tree, and a value that is used twice stands in
+ * it twice. Where the tree would grow large, such a value is computed once. */
+static void limit_trees(Choice *c)
+{
+    enum { LARGE = 64 };
+    int *tree = NEW_N(int, c->g->nodes.n + 1);
+    for (int i = 0; i < c->g->nodes.n; i++) {
+        Node *n = c->g->nodes.at[i];
+        int size = 1, times = unrolled_terms(n) ? (int)unrolled_terms(n) : 1;
+        if (!c->live[i] || c->absorbed[i] || is_free(n) || see_through(n) != n) continue;
+        for (int k = 0; k < n->n_in; k++) {
+            const Node *in = see_through(n->in[k]);
+            size += times * (c->keep[in->id] ? 1 : tree[in->id]);
+        }
+        if (size > LARGE && c->users[i] > 1) c->keep[i] = true;
+        tree[i] = size > 1 << 20 ? 1 << 20 : size;
+    }
+}
+
 /* ---- definitions ---- */
 
 static DefKind kind_of(const Node *n)
@@ -376,6 +395,7 @@ void choose_definitions(Code *code, const TargetList *targets)
     estimate_costs(&c);
     match_products(&c);
     choose(&c);
+    limit_trees(&c);
     for (int i = 0; i < code->g->nodes.n; i++)
         if (c.keep[i]) code->def_of[i] = add_def(code, code->g->nodes.at[i], c.head[i]);
 }
