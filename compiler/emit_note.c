@@ -15,12 +15,12 @@ static const char *last_piece(const char *path)
 }
 
 /* A name for a value that the user did not name: after where it goes, or after what it is. */
-static const char *name_for(const Def *d)
+static const char *name_for(Names *names, const Def *d)
 {
     for (int i = 0; i < d->copies.n; i++) {
         const Buffer *b = d->copies.at[i];
         if (b->memory == MEM_SLOT) return format("new_%s", last_piece(b->slot->path));
-        if (b->slot) return format("d_%s", last_piece(b->slot->path));
+        if (b->slot) return gradient_name(names, b->slot->path);
         if (b->name) return b->name;
     }
     switch (d->node->op) {
@@ -76,7 +76,7 @@ void number_equations(Emit *e)
         for (int k = 0; k < c->kernels.at[i]->defs.n; k++) {
             Def *d = c->kernels.at[i]->defs.at[k];
             if (!d->is_store && !node_name(c->names, d->node)) {
-                const char *name = name_for(d);
+                const char *name = name_for(c->names, d);
                 names_give(c->names, d->node, name ? name : fresh_name(e));
                 e->given[d->node->id] = true;
             }
@@ -108,6 +108,7 @@ static const char *target_text(const Buffer *b)
     return b->slot ? format("%s.%s", b->name, b->slot->path) : b->name;
 }
 
+/* The equation; below it, where else its value is stored. */
 static const char *equation_text(Emit *e, const Node *n, const Def *d)
 {
     Text out = {0};
@@ -123,41 +124,61 @@ static const char *equation_text(Emit *e, const Node *n, const Def *d)
         node_equation(&out, names, n);
     for (int i = only_stored; d && i < d->copies.n; i++)
         if (d->copies.at[i]->memory == MEM_SLOT || d->copies.at[i]->slot)
-            text_add(&out, "; %s = %s", target_text(d->copies.at[i]), node_name(names, n));
+            text_add(&out, "\n    %s = %s", target_text(d->copies.at[i]), node_name(names, n));
     return out.s;
 }
 
-/* "real[N, 128]   mnist.nn:12", and what a gradient is the backward of */
-static const char *remark_text(Emit *e, const Node *n)
+/* "real[N, 128]   mnist.nn:12   backward of (3)" behind `room` blanks. What it is the backward of
+ * stands on a line of its own, behind `margin`, where there is no room for it. */
+static void print_remark(Text *out, Emit *e, const Node *n, const char *margin, int room)
 {
-    Text out = {0};
+    enum { COLUMNS = 100 };
+    Text remark = {0};
     const char *place = place_of(n);
-    text_add(&out, "%s", type_text(n->type));
-    if (*place) text_add(&out, "   %s", place);
+    if (n->op != OP_DRAW) text_add(&remark, "   %s", type_text(n->type));
+    if (*place) text_add(&remark, "   %s", place);
+    text_add(out, "%*s%s", room, "", remark.n ? remark.s : "");
     const Node *of = n->adjoint_of ? see_through((Node *)(uintptr_t)n->adjoint_of) : NULL;
-    if (of && e->number[of->id]) text_add(&out, "   backward of (%d)", e->number[of->id]);
-    return out.s;
+    if (!of || !e->number[of->id]) return;
+    const char *back = format("   backward of (%d)", e->number[of->id]);
+    if (strlen(margin) + remark.n + strlen(back) > COLUMNS) text_add(out, "\n%s", margin);
+    text_add(out, "%s", back);
 }
 
+/* One line of the left side, cut where it is too long; the length of the last piece. */
+static int print_left(Text *out, const char *line, const char *margin)
+{
+    const int indent = (int)strlen(margin);
+    Text cut = {0};
+    wrap_lines(&cut, line, indent);
+    const char *s = cut.s + indent;
+    int length = (int)strcspn(s, "\n");
+    for (; s[length] && s[length + 1]; length = (int)strcspn(s, "\n")) {
+        text_add(out, "%.*s\n%s", length, s, margin);
+        s += length + 1 + indent;
+    }
+    text_add(out, "%.*s", length, s);
+    return length;
+}
+
+/* The equation and what else its value goes to on the left, and the remark in a column beside the
+ * last line, or below it when that is long. */
 static void print_equation(Text *out, Emit *e, const Node *n, const Def *d, const char *margin)
 {
-    enum { REMARK = 56, WIDE = 92 };
+    enum { REMARK = 52 };
     int number = d && d->is_store ? e->store_number[d->id] : e->number[n->id];
-    Text left = {0}, lines = {0};
-    text_add(&left, "(%d) %s", number, equation_text(e, n, d));
-    const char *remark = remark_text(e, n);
-    if ((int)(strlen(left.s) + strlen(remark)) + 3 < WIDE)
-        text_add(&lines, "%-*s   %s", left.n < REMARK ? REMARK : (int)left.n, left.s, remark);
-    else {
-        Text wrapped = {0};
-        wrap_lines(&wrapped, left.s, 8);
-        for (const char *s = wrapped.s; *s; s += strcspn(s, "\n") + 1)
-            text_add(&lines, s == wrapped.s ? "%s%.*s\n" : "%s%.*s\n", s == wrapped.s ? "" : margin,
-                     (int)strcspn(s, "\n") - 8 + (s != wrapped.s) * 4,
-                     s + 8 - (s != wrapped.s) * 4);
-        text_add(&lines, "%s%8s%s", margin, "", remark);
+    const char *left = format("(%d) %s", number, equation_text(e, n, d));
+    int length = 0;
+    for (const char *s = left; *s; s += *s == '\n') {
+        int n_line = (int)strcspn(s, "\n");
+        if (s != left) text_add(out, "\n%s", margin);
+        length = print_left(out, format("%.*s", n_line, s), margin);
+        s += n_line;
     }
-    text_add(out, "%s\n", lines.s);
+    const char *column = format("%s%*s", margin, REMARK, "");
+    if (length > REMARK) text_add(out, "\n%s", margin);
+    print_remark(out, e, n, column, length > REMARK ? REMARK : REMARK - length);
+    text_add(out, "\n");
 }
 
 /* The equations of a definition: first the named values that are written inside it. */

@@ -153,8 +153,9 @@ static void write_table(Text *out, const Node *n)
 static void write_transpose(Text *out, Names *m, const Node *n)
 {
     int r = n->type.shape.rank, fixed = 0;
-    while (fixed < r && n->attr.perm[fixed] == fixed) fixed++;
-    if (fixed >= r - 2) {
+    bool turned = is_turned_vector(n);
+    while (!turned && fixed < r && n->attr.perm[fixed] == fixed) fixed++;
+    if (turned || fixed >= r - 2) {
         write_operand(out, m, n->in[0], BY_POSTFIX, false);
         text_add(out, "'");
         return;
@@ -237,6 +238,10 @@ static void write_primary(Text *out, Names *m, const Node *n)
         return;
     default: break;
     }
+    if (is_turned_vector(n)) {
+        write_transpose(out, m, n);
+        return;
+    }
     if (op_info[n->op].class == CLASS_FOLD) {
         write_fold(out, m, n);
         return;
@@ -262,9 +267,17 @@ static void write_primary(Text *out, Names *m, const Node *n)
     text_add(out, ")");
 }
 
-static int binding(const Node *n)
+/* -1 * x, which is written -x. */
+static bool is_minus(Names *m, const Node *n)
+{
+    double v;
+    return n->op == OP_MUL && !node_name(m, n->in[0]) && node_is_const(n->in[0], &v) && v == -1;
+}
+
+static int binding(Names *m, const Node *n)
 {
     const Infix *f = infix_of(n->op);
+    if (is_minus(m, n)) return BY_SIGN;
     if (f) return f->by;
     if (n->op == OP_WHERE) return BY_SELECT;
     if (n->op == OP_NEG || n->op == OP_NOT) return BY_SIGN;
@@ -288,14 +301,41 @@ static void write_factor(Text *out, Names *m, const Node *n, int by, bool right)
     }
 }
 
+/* Does the text of n begin with a negative number? Gives the number, and what it is multiplied by
+ * or NULL. */
+static bool begins_negative(Names *m, const Node *n, double *v, const Node **factor)
+{
+    n = seen(n);
+    *factor = NULL;
+    if (node_name(m, n)) return false;
+    if (n->op == OP_MUL && !node_name(m, n->in[0])) {
+        *factor = n->in[1];
+        n = n->in[0];
+    }
+    return node_is_const(n, v) && *v < 0;
+}
+
+/* a + -2 is written a - 2, and a + -2 * b is written a - 2 * b. */
+static bool write_difference(Text *out, Names *m, const Node *n)
+{
+    double v;
+    const Node *factor;
+    if (n->op != OP_ADD || !begins_negative(m, n->in[1], &v, &factor)) return false;
+    write_operand(out, m, n->in[0], BY_SUM, true);
+    text_add(out, " - ");
+    if (!factor || v != -1) number_text(out, n->type.elem, -v);
+    if (factor && v != -1) text_add(out, " * ");
+    if (factor) write_operand(out, m, factor, v == -1 ? BY_PRODUCT : BY_SIGN, true);
+    return true;
+}
+
 static void write_value(Text *out, Names *m, const Node *n)
 {
     const Infix *f = infix_of(n->op);
-    double v;
-    if (n->op == OP_ADD && !node_name(m, n->in[1]) && node_is_const(n->in[1], &v) && v < 0) {
-        write_operand(out, m, n->in[0], f->left, true);         /* a + -2 is written a - 2 */
-        text_add(out, " - ");
-        number_text(out, n->type.elem, -v);
+    if (write_difference(out, m, n)) return;
+    if (is_minus(m, n)) {
+        text_add(out, "-");
+        write_operand(out, m, n->in[1], BY_SIGN, true);
     } else if (n->op == OP_MATMUL) {
         write_factor(out, m, n->in[0], f->left, false);
         text_add(out, " @ ");
@@ -327,7 +367,7 @@ static void write_operand(Text *out, Names *m, const Node *n, int by, bool stret
     else if (is_vector_view(n)) write_operand(out, m, n->in[0], by, stretches);
     else if (n->op == OP_BROADCAST && stretches) write_broadcast(out, m, n, by);
     else {
-        bool loose = binding(n) < by;
+        bool loose = binding(m, n) < by;
         if (loose) text_add(out, "(");
         write_value(out, m, n);
         if (loose) text_add(out, ")");

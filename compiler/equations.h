@@ -15,6 +15,10 @@ Names *names_of(const Graph *g, Node *const *roots, int n_roots);
 /* Gives n the name, made unique, in place of the one it had; n then has an equation of its own. */
 void names_give(Names *m, const Node *n, const char *name);
 
+/* A name for the gradient by the parameter (or the value) at a path: d_ and the shortest end of the
+ * path that no other parameter of the graph has. Not made unique. */
+const char *gradient_name(Names *m, const char *path);
+
 /* The node's name (of an input, a param, a state: how the source calls it); NULL when it has none
  * and is written inside its user. */
 const char *node_name(Names *m, const Node *n);
@@ -38,6 +42,9 @@ const char *leaf_name(const Node *n);
 /* Does n only add or drop axes of size 1 around a vector or a scalar: [m] as [1, m]? It is not
  * written; users of n write its operand. */
 bool is_vector_view(const Node *n);
+
+/* Does n only turn a column into a row, or a row into a column? It is written a'. */
+bool is_turned_vector(const Node *n);
 
 /* The number as the language writes it: the shortest text that reads back the same, as a float
  * unless the element is f64. */

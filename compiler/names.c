@@ -1,6 +1,8 @@
 /* names.c - names for the values of a graph.
  * In: a graph and its roots. Out: a unique name for every value that a reader wants to see by
- * itself: the user's names, d_<name> for adjoints, t1, t2, .. for what is used more than once. */
+ * itself: the user's names, d_<name> for adjoints, t1, t2, .. for what is used more than once. A
+ * name that several instances of a layer give is told apart by the instance, as far as the weights
+ * in its equation tell it: z_Dense1, z_Dense2; then by a number. */
 #include "equations.h"
 
 #include <string.h>
@@ -12,6 +14,7 @@ struct Names {
     const char **taken;       /* an open hash table of interned names */
     int n_taken, n_buckets;
     int n_fresh;
+    VEC(const char *) paths;  /* of the parameters, as far as a gradient may be named after them */
 };
 
 /* ---- names ---------------------------------------------------------------------------------- */
@@ -81,11 +84,19 @@ bool is_vector_view(const Node *n)
     return flat->rank <= 1;
 }
 
+bool is_turned_vector(const Node *n)
+{
+    if (n->op != OP_RESHAPE || n->type.shape.rank != 2) return false;
+    const Shape *a = &n->in[0]->type.shape, *b = &n->type.shape;
+    return a->rank == 2 && a->size[0] == b->size[1] && a->size[1] == b->size[0];
+}
+
 /* Is n written anew at each use, as it says little beyond its operand? */
 static bool is_view(const Node *n)
 {
     return n->op == OP_BROADCAST || n->op == OP_MARK || is_vector_view(n) ||
-           (n->op == OP_TRANSPOSE && (is_leaf(seen(n->in[0])) || seen(n->in[0])->name)) ||
+           ((n->op == OP_TRANSPOSE || is_turned_vector(n)) &&
+            (is_leaf(seen(n->in[0])) || seen(n->in[0])->name)) ||
            (n->op == OP_CAST && is_leaf(seen(n->in[0])));
 }
 
@@ -112,18 +123,121 @@ const char *leaf_name(const Node *n)
     }
 }
 
-/* The names of leaves stand as they are; those of other values are made unique in graph order. */
-static void name_values(Names *m, const Graph *g, const int *uses, const char **wanted)
+/* ---- paths ---------------------------------------------------------------------------------- */
+
+static bool ends_in_piece(const char *path, const char *piece)
+{
+    size_t n = strlen(path), k = strlen(piece);
+    return n >= k && !strcmp(path + n - k, piece) && (n == k || path[n - k - 1] == '.');
+}
+
+/* The shortest end of the path, in whole pieces, that no other of the paths has: Dense1_W. */
+static const char *short_path(const char *path, const char *const *paths, int n)
+{
+    const char *end = path + strlen(path);
+    for (bool shared = true; shared && end > path;) {
+        do end--;
+        while (end > path && end[-1] != '.');
+        shared = false;
+        for (int i = 0; i < n && !shared; i++)
+            shared = strcmp(paths[i], path) != 0 && ends_in_piece(paths[i], end);
+    }
+    Text out = {0};
+    for (text_add(&out, "%s", end); strchr(out.s, '.');) *strchr(out.s, '.') = '_';
+    return out.s;
+}
+
+const char *gradient_name(Names *m, const char *path)
+{
+    return format("d_%s", short_path(path, m->paths.at, m->paths.n));
+}
+
+/* What a and b begin with, in whole pieces; NULL is no path yet. */
+static const char *common_path(const char *a, const char *b)
+{
+    if (!a) return b;
+    int same = 0;
+    for (int i = 0; a[i] == b[i] || ((!a[i] || a[i] == '.') && (!b[i] || b[i] == '.')); i++) {
+        if (!a[i] || a[i] == '.') same = i;
+        if (!a[i] || !b[i]) break;
+    }
+    return format("%.*s", same, a);
+}
+
+typedef VEC(int) IdList;
+typedef struct Owner { const char *of_params, *of_states; } Owner;
+
+static void find_owner(const Node *n, const int *uses, const char *const *wanted, Owner *o)
+{
+    for (int k = 0; k < n->n_in; k++) {
+        const Node *in = seen(n->in[k]);
+        const char *path = is_leaf(in) ? leaf_name(in) : NULL, *dot = path ? strrchr(path, '.') : 0;
+        if (dot && in->op != OP_INPUT) {
+            const char **of = in->op == OP_STATE ? &o->of_states : &o->of_params;
+            *of = common_path(*of, format("%.*s", (int)(dot - path), path));
+        }
+        bool apart = wanted[in->id] || in->adjoint_of || (uses[in->id] > 1 && !is_view(in));
+        if (!is_leaf(in) && !apart) find_owner(in, uses, wanted, o);
+    }
+}
+
+/* The path of the instance whose weights stand in the equation of n, or ""; what keeps a state
+ * belongs to who keeps it, whatever else it reads. The y of y = Layer(x) belongs to who calls. */
+static const char *owner_of(const Node *n, const int *uses, const char *const *wanted)
+{
+    Owner o = {0};
+    find_owner(n, uses, wanted, &o);
+    const char *path = o.of_states ? o.of_states : o.of_params ? o.of_params : "";
+    const char *dot = strrchr(path, '.');
+    bool is_call = !strcmp(dot ? dot + 1 : path, wanted[n->id]);
+    return !is_call ? path : dot ? format("%.*s", (int)(dot - path), path) : "";
+}
+
+/* ---- values --------------------------------------------------------------------------------- */
+
+/* The value's name, with the instance behind it when other instances give it too. */
+static const char *name_in_instance(const Graph *g, const int *uses, const char *const *wanted,
+                                    const IdList *named, int id)
+{
+    VEC(const char *) owners = {0};
+    bool several = false;
+    for (int i = 0; i < named->n; i++) {
+        int other = named->at[i];
+        if (wanted[other] != wanted[id]) continue;
+        vec_push(&owners, owner_of(g->nodes.at[other], uses, wanted));
+        several = several || strcmp(owners.at[owners.n - 1], owners.at[0]) != 0;
+    }
+    const char *own = several ? owner_of(g->nodes.at[id], uses, wanted) : "";
+    if (!*own) return wanted[id];
+    return format("%s_%s", wanted[id], short_path(own, owners.at, owners.n));
+}
+
+/* What the user calls each value. Names with a dot are of gradients by a parameter that is not in
+ * the graph any more: d_net.Dense1.b. */
+static void find_wanted(Names *m, const Graph *g, const int *uses, const char **wanted)
 {
     for (int i = 0; i < m->n; i++) {
         const Node *n = g->nodes.at[i];
         if (!uses[i]) continue;
-        if (n->name && !n->adjoint_of) wanted[seen(n)->id] = n->name;
+        if (n->name && !n->adjoint_of) wanted[seen(n)->id] = intern_str(n->name);
+        if (n->name && strchr(n->name, '.') && !is_leaf(n)) vec_push(&m->paths, n->name + 2);
+        if (n->op == OP_PARAM) vec_push(&m->paths, leaf_name(n));
         if (leaf_name(n)) take_name(m, m->name[i] = intern_str(leaf_name(n)));
     }
-    for (int i = 0; i < m->n; i++) {
-        const Node *n = g->nodes.at[i];
-        if (uses[i] && wanted[i] && !is_leaf(n)) m->name[i] = unique_name(m, wanted[i]);
+}
+
+/* The names of leaves stand as they are; those of other values are made unique in graph order. */
+static void name_values(Names *m, const Graph *g, const int *uses, const char **wanted)
+{
+    IdList named = {0};
+    find_wanted(m, g, uses, wanted);
+    for (int i = 0; i < m->n; i++)
+        if (uses[i] && wanted[i] && !is_leaf(g->nodes.at[i])) vec_push(&named, i);
+    for (int k = 0; k < named.n; k++) {
+        int i = named.at[k];
+        const char *name = strchr(wanted[i], '.') ? gradient_name(m, wanted[i] + 2)
+                                                  : name_in_instance(g, uses, wanted, &named, i);
+        m->name[i] = unique_name(m, name);
     }
 }
 
@@ -138,11 +252,8 @@ static void name_adjoints(Names *m, const Graph *g, const int *uses)
             adjoint[seen(of)->id] = i + 1;
     }
     for (int i = 0; i < m->n; i++)
-        if (adjoint[i] && m->name[i]) {
-            const char *dot = strrchr(m->name[i], '.');
-            const char *of = dot ? dot + 1 : m->name[i];
-            m->name[adjoint[i] - 1] = unique_name(m, format("d_%s", of));
-        }
+        if (adjoint[i] && m->name[i])
+            m->name[adjoint[i] - 1] = unique_name(m, gradient_name(m, m->name[i]));
 }
 
 Names *names_of(const Graph *g, Node *const *roots, int n_roots)

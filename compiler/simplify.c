@@ -133,7 +133,8 @@ static int *find_uses(const Graph *g, Node *const *roots, int n)
 
 static const char *adjoint_name(const Node *of)
 {
-    return intern_str(format("d_%s", of->name));
+    const Slot *slot = of->op == OP_PARAM ? of->attr.ref : NULL;
+    return intern_str(format("d_%s", slot ? slot->path : of->name));
 }
 
 /* An adjoint whose forward node goes away keeps the name that it would have had from it. */

@@ -119,6 +119,54 @@ START_TEST(adjoints_are_named_after_their_value)
 }
 END_TEST
 
+static Node *param(const char *path, long size)
+{
+    Slot *slot = NEW(Slot);
+    *slot = (Slot){.path = path, .type = real(1, size, 0)};
+    return n_slot(g, slot);
+}
+
+START_TEST(instances_tell_names_apart)
+{
+    Node *x = n_input(g, 0, real(1, 3, 0), "x"), *b1 = param("net.Bias1.b", 3);
+    Node *z1 = n_map2(g, OP_ADD, x, b1), *y1 = n_map1(g, OP_TANH, z1);
+    Node *z2 = n_map2(g, OP_ADD, y1, param("net.Bias2.b", 3)), *y2 = n_map1(g, OP_TANH, z2);
+    z1->name = z2->name = "z";
+    y1->name = y2->name = "y";
+    Node *dy = n_input(g, 1, real(1, 3, 0), "dy");
+    g->adjoint_of = b1;
+    Node *d = n_map2(g, OP_MUL, dy, y2);
+    g->adjoint_of = NULL;
+    Names *m = names_of(g, &d, 1);
+    ck_assert_str_eq(node_name(m, z1), "z_Bias1");
+    ck_assert_str_eq(node_name(m, z2), "z_Bias2");
+    ck_assert_str_eq(node_name(m, y1), "y");           /* no weights tell whose it is */
+    ck_assert_str_eq(node_name(m, y2), "y_2");
+    ck_assert_str_eq(node_name(m, d), "d_Bias1_b");
+    ck_assert_str_eq(gradient_name(m, "scale"), "d_scale");
+}
+END_TEST
+
+START_TEST(negative_numbers_are_differences)
+{
+    Node *a = scalar("a", 0), *b = scalar("b", 1), *minus = n_const(g, ELEM_REAL, -1);
+    Node *half = n_const(g, ELEM_REAL, -0.5);
+    expect(n_map2(g, OP_ADD, a, half), "a - 0.5");
+    expect(n_map2(g, OP_ADD, a, n_map2(g, OP_MUL, half, b)), "a - 0.5 * b");
+    expect(n_map2(g, OP_ADD, a, n_map2(g, OP_MUL, minus, b)), "a - b");
+    expect(n_map2(g, OP_MUL, minus, n_map2(g, OP_ADD, a, b)), "-(a + b)");
+    expect(n_map2(g, OP_POW, n_map2(g, OP_MUL, minus, a), b), "(-a)^b");
+}
+END_TEST
+
+START_TEST(a_turned_vector_is_a_transpose)
+{
+    Node *column = n_input(g, 0, real(2, 4, 1), "v");
+    Shape row = {.rank = 2, .size = {size_const(1), size_const(4)}};
+    expect(n_matmul(g, n_reshape(g, column, &row), column), "v' @ v");
+}
+END_TEST
+
 START_TEST(marks_are_not_seen)
 {
     Node *a = scalar("a", 0), *h = n_mark(g, n_map1(g, OP_TANH, a));
@@ -143,6 +191,9 @@ Suite *suite_equations(void)
     tcase_add_test(t, shapes_say_what_is_needed);
     tcase_add_test(t, names_are_unique);
     tcase_add_test(t, adjoints_are_named_after_their_value);
+    tcase_add_test(t, instances_tell_names_apart);
+    tcase_add_test(t, negative_numbers_are_differences);
+    tcase_add_test(t, a_turned_vector_is_a_transpose);
     tcase_add_test(t, marks_are_not_seen);
     suite_add_tcase(s, t);
     return s;
