@@ -262,7 +262,9 @@ static bool stated_gradient(const Custom *c, Graph *g, Node *const *inputs, Node
     const Closure *k = c->closure;
     const Decl *decl = c->decl;
     Graph *old = low->g;
+    Span user = low->user_call;
     low->g = g;
+    if (g->span.src && !g->span.src->is_std) low->user_call = g->span; /* the call, set by the sweep */
     Env *body = reopen(k, inputs), *e = body ? env_new(body, k->f.module, decl, NULL) : NULL;
     Value v = value_poison();
     if (e) {
@@ -286,6 +288,7 @@ static bool stated_gradient(const Custom *c, Graph *g, Node *const *inputs, Node
         if (!d_inputs[at]) ok = wrong_shape(decl, &decl->formals.at[i], &part, inputs[at]);
     }
     low->g = old;
+    low->user_call = user;
     return ok;
 }
 
