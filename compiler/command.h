@@ -90,8 +90,6 @@ Tensor *json_read(const char *text, const char **error);
 void json_write(Text *out, const Tensor *t, bool as_float);
 /* A NumPy file in memory: versions 1 to 3, f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1. */
 Tensor *npy_read(const char *bytes, size_t length, const char **error);
-/* The value of an f16 with these bits. */
-double half_value(unsigned bits);
 
 /* ---- value.c, cmd_run.c: arguments and results ----------------------------------------------- */
 

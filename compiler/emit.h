@@ -91,6 +91,8 @@ void count_values(Emit *e, Node *n, const Index *ix);
 const char *value_key(const Node *n, const Index *ix);
 void remember(Emit *e, int level, const char *key, const char *name);
 const char *local_name(Emit *e, const Node *n);
+/* "const int row = i < 0 ? 0 : i > 8 ? 8 : i;": the value as a row of a table of `rows`, clamped. */
+const char *clamped_row(const char *name, Elem e, const char *value, SizeRef rows);
 
 /* ---- emit_loop.c ---- */
 

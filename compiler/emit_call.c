@@ -203,12 +203,8 @@ void emit_scatter(Emit *e, const Def *d)
     Index at = open_index(e, s, outer);
     e->counts.n = 0;
     Frag v = value_of(e, index, &at);
-    const char *row = c_unique(e->ids, "row"),
-               *last = size_text(size_sub(to->size[0], size_const(1)));
-    const char *x = with(v, C_PRIMARY);
-    add_declaration(
-        e, e->depth,
-        format("const int %s = %s < 0 ? 0 : %s > %s ? %s : %s;", row, x, x, last, last, x));
+    const char *row = c_unique(e->ids, "row"), *x = with(v, C_PRIMARY);
+    add_declaration(e, e->depth, clamped_row(row, index->type.elem, x, to->size[0]));
     Var *var = NEW(Var);
     *var = (Var){row, to->size[0], e->depth};
     for (int i = outer; i < s->rank; i++) open_loop(e, s->size[i]);

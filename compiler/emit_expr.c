@@ -122,6 +122,14 @@ static Frag terms_of(Emit *e, Node *n, const Index *ix)
     return sum;
 }
 
+const char *clamped_row(const char *name, Elem e, const char *value, SizeRef rows)
+{
+    const char *last = size_text(size_sub(rows, size_const(1)));
+    const char *below = e == ELEM_U8 || e == ELEM_BOOL ? "" : format("%s < 0 ? 0 : ", value);
+    if (*below == 0 && size_lower(rows) > 255) return format("const int %s = %s;", name, value);
+    return format("const int %s = %s%s > %s ? %s : %s;", name, below, value, last, last, value);
+}
+
 /* The row of a table, with an index outside it clamped. */
 static const Var *row_of(Emit *e, Node *n, const Index *at)
 {
@@ -131,12 +139,9 @@ static const Var *row_of(Emit *e, Node *n, const Index *at)
     int level = row.level;
     const char *name = recall(e, key);
     if (!name) {
-        const char *last = size_text(size_sub(rows, size_const(1)));
         name = c_unique(e->ids, "row");
         const char *v = with(row, C_PRIMARY);
-        add_declaration(
-            e, level,
-            format("const int %s = %s < 0 ? 0 : %s > %s ? %s : %s;", name, v, v, last, last, v));
+        add_declaration(e, level, clamped_row(name, n->in[1]->type.elem, v, rows));
         remember(e, level, key, name);
     }
     Var *var = NEW(Var);

@@ -18,6 +18,16 @@ static double round_half(double v)
     return fabs(r) > 65504 ? copysign(INFINITY, v) : r;
 }
 
+double half_value(unsigned bits)
+{
+    int exponent = (int)(bits >> 10 & 31);
+    double fraction = (double)(bits & 1023) / 1024, v;
+    if (exponent == 31) v = fraction != 0 ? (double)NAN : (double)INFINITY;
+    else if (exponent == 0) v = ldexp(fraction, -14);
+    else v = ldexp(1 + fraction, exponent - 15);
+    return bits >> 15 ? -v : v;
+}
+
 static double wrap(Elem e, int64_t v)
 {
     switch (e) {

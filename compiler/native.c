@@ -3,7 +3,7 @@
  * one file together with a wrapper of one form for every entry, compiled by $CC (cc) into a shared
  * object in a fresh folder, and loaded. The folder is gone when native_build returns. */
 #include "emit.h"
-
+#include "eval.h"
 #include "nn.h"
 
 #include <dlfcn.h>
@@ -64,6 +64,8 @@ static const char *wrapper(const Program *p)
                  "void nnc_init(void *model, uint64_t seed) { %s_init((struct %s *)model, seed); }\n",
                  p->name, p->name);
         text_add(&out, "size_t nnc_model_bytes(void) { return sizeof(struct %s); }\n", p->name);
+        if (p->params.n)
+            text_add(&out, "size_t nnc_params_bytes(void) { return sizeof(%s_params); }\n", p->name);
         text_add(&out, "size_t nnc_state_at(void) { return offsetof(struct %s, state); }\n", p->name);
         text_add(&out, "const void *nnc_states(void) { return %s_state_table; }\n", p->name);
         text_add(&out, "const void *nnc_params(void) { return %s; }\n",
@@ -158,8 +160,7 @@ Native *native_build(Program *p, const char *flags, const char **error)
     if (!getenv("NNC_KEEP")) remove_files(dir, p->name);
     if (!ok) return NULL;
     n->model_bytes = size_from(n, "nnc_model_bytes");
-    n->model = aligned_alloc(64, (n->model_bytes + 64) / 64 * 64);
-    if (n->model) memset(n->model, 0, n->model_bytes);
+    n->model = calloc(1, n->model_bytes + (n->model_bytes == 0));
     return n;
 }
 
@@ -172,23 +173,14 @@ void native_free(Native *n)
 
 /* ---- values ---- */
 
-static double half_value(uint16_t h)
-{
-    int e = h >> 10 & 31, f = h & 1023;
-    double v = e == 0   ? f * 0x1p-24
-               : e < 31 ? (1024 + f) * 0x1p-25 * (double)(1u << e)
-               : f      ? NAN
-                        : INFINITY;
-    return h & 0x8000 ? -v : v;
-}
-
+/* Non-negative halves are in the order of their bits. */
 static uint16_t half_bits(double v)
 {
     unsigned best = 0;
-    for (unsigned bit = 0x4000; bit;
-         bit >>= 1) /* non-negative halves are in the order of their bits */
-        if (half_value((uint16_t)(best | bit)) <= fabs(v)) best |= bit;
-    return (uint16_t)(best | (v < 0 ? 0x8000u : 0));
+    if (isnan(v)) return 0x7e00;
+    for (unsigned bit = 0x4000; bit; bit >>= 1)
+        if (half_value(best | bit) <= fabs(v)) best |= bit;
+    return (uint16_t)(best | (signbit(v) ? 0x8000u : 0));
 }
 
 static void element_store(Elem e, void *at, long i, double v)
@@ -255,24 +247,34 @@ typedef struct Call {
     VEC(void *) owned;
 } Call;
 
-static void *call_memory(Call *c, long bytes)
+/* Exactly as large as the callee may take it to be, so that a sanitizer sees every step beyond. */
+static void *call_memory(Call *c, size_t alignment, long bytes)
 {
-    void *p = aligned_alloc(64, (size_t)(bytes + 128) / 64 * 64);
-    if (!p) abort();
-    memset(p, 0x7f, (size_t)(bytes + 128) / 64 * 64);
+    void *p;
+    if (posix_memalign(&p, alignment, bytes ? (size_t)bytes : 1)) abort();
+    memset(p, 0x7f, (size_t)bytes);
     vec_push(&c->owned, p);
     return p;
 }
 
+static void *array_memory(Call *c, const Type *t)
+{
+    long width = elem_bytes(t->elem);
+    return call_memory(c, sizeof(void *), size_eval(shape_count(&t->shape), c->dims) * width);
+}
+
 static void pass_input(Call *c, const Input *in, const Tensor *arg)
 {
-    long count = 1;
-    for (int k = 0; k < in->type.shape.rank; k++)
-        count *= size_eval(in->type.shape.size[k], c->dims);
-    void *at = call_memory(c, count * elem_bytes(in->type.elem));
+    long count = size_eval(shape_count(&in->type.shape), c->dims);
+    void *at = array_memory(c, &in->type);
     for (long i = 0; i < count; i++)
         element_store(in->type.elem, at, i, arg ? arg->v[i] : in->init);
     vec_push(&c->in, at);
+}
+
+static void *set_memory(const Native *n, Call *c)
+{
+    return call_memory(c, sizeof(void *), (long)size_from(n, "nnc_params_bytes"));
 }
 
 static Tensor *value_at(const Call *c, Type t, const void *at)
@@ -309,10 +311,10 @@ bool native_call(Native *n, Machine *m, Entry *e, Tensor *const *args, TensorLis
     for (int i = 0; i < e->inputs.n; i++) pass_input(&c, &e->inputs.at[i], args[i]);
     for (int i = 0; i < e->outputs.n; i++) {
         const Output *o = &e->outputs.at[i];
-        vec_push(&c.out,
-                 call_memory(&c, o->node ? type_bytes(o->node->type) : (long)n->model_bytes));
+        vec_push(&c.out, o->node ? array_memory(&c, &o->node->type) : set_memory(n, &c));
     }
-    void *work = call_memory(&c, (long)size_from(n, format("nnc_work_%s", c_identifier(e->name))));
+    long bytes = (long)size_from(n, format("nnc_work_%s", c_identifier(e->name)));
+    void *work = call_memory(&c, 64, bytes);
     move_model(n, m, true);
     entry(n->model, dims, c.in.at, c.out.at, work);
     move_model(n, m, false);

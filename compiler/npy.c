@@ -1,9 +1,9 @@
 /* npy.c - NumPy's array files. In: the bytes of a .npy file of version 1 to 3, from anywhere. Out:
  * a tensor in C order, or an error; nothing the file says is believed before it is checked. */
 #include "command.h"
+#include "eval.h"
 
 #include <ctype.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,16 +67,6 @@ static bool read_shape(Header *h, const char *dict)
         h->size[h->rank++] = v;
         s = end;
     }
-}
-
-double half_value(unsigned bits)
-{
-    int exponent = (int)(bits >> 10 & 31);
-    double fraction = (double)(bits & 1023) / 1024, v;
-    if (exponent == 31) v = fraction != 0 ? (double)NAN : (double)INFINITY;
-    else if (exponent == 0) v = ldexp(fraction, -14);
-    else v = ldexp(1 + fraction, exponent - 15);
-    return bits >> 15 ? -v : v;
 }
 
 static double element(const Header *h, const unsigned char *p)

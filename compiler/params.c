@@ -3,6 +3,7 @@
  * the prefixes "params." and "state.". Out: the machine with these values; names, types and shapes
  * are checked by the runtime library, which reads the file. */
 #include "command.h"
+#include "eval.h"
 #include "nn.h"
 
 #include <limits.h>
