@@ -1,6 +1,6 @@
 # The tests: `make check` runs them all; its last line is "N passed, M failed".
 #   make check SAN=1     the same with the address and undefined-behaviour sanitizers, in build/san
-#   make update          rewrites the expected output in tests/lang and tests/errors
+#   make update          rewrites the expected output in tests/lang, tests/errors and compiler/README.md
 # A unit suite is a file tests/unit/test_NAME.c with a function Suite *suite_NAME(void).
 
 UNIT_SRC := $(wildcard tests/unit/*.c)
@@ -30,5 +30,6 @@ check: $(B)/nnc $(B)/libnnrt.a $(B)/unit_tests $(B)/trailers
 update: $(B)/nnc $(B)/trailers
 	mkdir -p $(B)/tests
 	NO_COLOR=1 $(B)/trailers --update $(abspath $(B)/nnc) $(abspath $(B)/tests/update) tests/lang tests/errors
+	NNC=$(abspath $(B)/nnc) SCRATCH=$(abspath $(B)/tests/update) sh tests/docs/run.sh --update
 
 .PHONY: check update
