@@ -186,6 +186,20 @@ static void add_with_steps(CodeList *all, Code *c)
     vec_push(all, c);
 }
 
+/* The file includes itself where it lies; with the runtime in it, nn_isa.h does that. */
+static void print_passes(Text *out, const Program *p)
+{
+    if (options.single_file)
+        text_add(out, "#define NN_SELF \"%s.c\"\n#include \"nn_isa.h\"\n\n", p->name);
+    else
+        text_add(out,
+                 "#ifndef NN_ISA\n#include \"nn_pass.h\"\n#include \"%s.c\"\n#include \"nn_pass.h\"\n"
+                 "#if NN_PASSES > 1\n#include \"%s.c\"\n#include \"nn_pass.h\"\n"
+                 "#include \"%s.c\"\n#include \"nn_pass.h\"\n#endif\n#endif\n\n",
+                 p->name, p->name, p->name);
+    text_add(out, "#ifdef NN_ISA /* once for every instruction set */\n");
+}
+
 void emit_program(Program *p, Text *header, Text *source)
 {
     CodeList codes = compile_entries(p), all = {0};
@@ -201,10 +215,7 @@ void emit_program(Program *p, Text *header, Text *source)
     print_helpers(&helpers, functions.s);
     print_opening(source, p, emits, all.n);
     print_once(source, p, &all, functions.s);
-    text_add(source,
-             "#define NN_SELF \"%s.c\"\n#include \"nn_isa.h\"\n\n#ifdef NN_ISA /* once for every "
-             "instruction set */\n",
-             p->name);
+    print_passes(source, p);
     text_add(source, "#include \"nn_math.h\"\n#include \"nn_reduce.h\"\n%s%s\n#else /* once */\n\n",
              helpers.s ? helpers.s : "", functions.s);
     print_public(source, p, &codes);

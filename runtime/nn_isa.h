@@ -1,10 +1,13 @@
 /* nn_isa.h - compile the including file once per instruction set and choose at run time.
  *
- *     #define NN_SELF "model.c"
+ *     #define NN_SELF "nn_kernels.c"
  *     #include "nn_isa.h"
  *     #ifdef NN_ISA              ... static functions, compiled once per instruction set ...
  *     #else                      ... public functions, compiled once: NN_CALL(f)(args) ...
  *     #endif
+ *
+ * This is for files that lie beside this one, as a compiler looks for NN_SELF from here; others
+ * include themselves between nn_pass.h.
  *
  * In comes a file of that shape, out comes code as wide as the processor allows from a plain
  * `cc -O2`.  Inside a pass these are defined:
@@ -83,13 +86,6 @@ extern double fma(double, double, double) NN_THROW __attribute__((const));
 #define NN_HAS_FMA 1
 #endif
 
-/* This file includes NN_SELF, so the search for it starts here and not where it is. */
-#if defined __has_include
-#if !__has_include(NN_SELF)
-#error "NN_SELF not found: add -I with the directory of the file that includes nn_isa.h"
-#endif
-#endif
-
 /* Loops over registers are unrolled completely, loops over memory are left as they are. */
 #if defined __clang__
 #define NN_UNROLL _Pragma("clang loop unroll(full)")
@@ -109,12 +105,6 @@ extern double fma(double, double, double) NN_THROW __attribute__((const));
 #define NN_STRIDED
 #endif
 
-/* gcc sees arrays that a loop over 0 < i < N fills, and the case N = 0 in which it does not. */
-#if defined __GNUC__ && !defined __clang__
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-
 #if defined __x86_64__ && defined NN_VECTORS && !defined __AVX2__ && !defined NN_ONE_ISA
 #define NN_PASSES 3
 /* clang wants a list of features: given arch= it compiles 256-bit code */
@@ -130,7 +120,48 @@ extern double fma(double, double, double) NN_THROW __attribute__((const));
 #define NN_BEGIN(t) _Pragma("GCC push_options") NN_PRAGMA(GCC target(t))
 #define NN_END _Pragma("GCC pop_options")
 #endif
+#define NN_CALL(f) (nn_isa() == 4 ? f##_v4 : nn_isa() == 3 ? f##_v3 : f##_v1)
 
+#else /* one pass, with what the command line allows */
+#define NN_PASSES 1
+#if !defined NN_VECTORS
+#define NN_ONE_LEVEL 0
+#define NN_ONE_VB 4
+#elif defined __AVX512F__ && defined __AVX512VL__ && defined __AVX512DQ__ && defined __AVX512BW__
+#define NN_ONE_LEVEL 4
+#define NN_ONE_VB 64
+#elif defined __AVX2__ && defined __FMA__
+#define NN_ONE_LEVEL 3
+#define NN_ONE_VB 32
+#else
+#define NN_ONE_LEVEL 1
+#define NN_ONE_VB 16
+#endif
+#if defined __FMA__ || defined __ARM_FEATURE_FMA
+#define NN_ONE_FMA NN_HAS_FMA
+#else
+#define NN_ONE_FMA 0
+#endif
+#define NN_CALL(f) f##_one
+#endif
+
+/* gcc sees arrays that a loop over 0 < i < N fills, and the case N = 0 in which it does not; and g++ 12
+ * warns of its own intrinsics. */
+#if defined __GNUC__ && !defined __clang__
+#define NN_QUIET                                                    \
+    _Pragma("GCC diagnostic push")                                  \
+    _Pragma("GCC diagnostic ignored \"-Wmaybe-uninitialized\"")     \
+    _Pragma("GCC diagnostic ignored \"-Wuninitialized\"")
+#define NN_LOUD _Pragma("GCC diagnostic pop")
+#else
+#define NN_QUIET
+#define NN_LOUD
+#endif
+
+/* A file of the runtime, or one that holds the runtime, is included from here. */
+#ifdef NN_SELF
+NN_QUIET
+#if NN_PASSES == 3
 NN_BEGIN(NN_TARGET4)
 #define NN_ISA v4
 #define NN_LEVEL 4
@@ -159,42 +190,17 @@ NN_END
 #define NN_LEVEL 1
 #define NN_VB 16
 #define NN_FMA 0
+#else
+#define NN_ISA one
+#define NN_LEVEL NN_ONE_LEVEL
+#define NN_VB NN_ONE_VB
+#define NN_FMA NN_ONE_FMA
+#endif
 #include NN_SELF
 #undef NN_ISA
 #undef NN_LEVEL
 #undef NN_VB
 #undef NN_FMA
-
-#define NN_CALL(f) (nn_isa() == 4 ? f##_v4 : nn_isa() == 3 ? f##_v3 : f##_v1)
-
-#else
-#define NN_PASSES 1
-#define NN_ISA one
-#if !defined NN_VECTORS
-#define NN_LEVEL 0
-#define NN_VB 4
-#elif defined __AVX512F__ && defined __AVX512VL__ && defined __AVX512DQ__ && defined __AVX512BW__
-#define NN_LEVEL 4
-#define NN_VB 64
-#elif defined __AVX2__ && defined __FMA__
-#define NN_LEVEL 3
-#define NN_VB 32
-#else
-#define NN_LEVEL 1
-#define NN_VB 16
-#endif
-#if defined __FMA__ || defined __ARM_FEATURE_FMA
-#define NN_FMA NN_HAS_FMA
-#else
-#define NN_FMA 0
-#endif
-#define NN_ONE_LEVEL NN_LEVEL
-#include NN_SELF
-#undef NN_ISA
-#define NN_CALL(f) f##_one
-#endif
-
-#if defined __GNUC__ && !defined __clang__
-#pragma GCC diagnostic pop
+NN_LOUD
 #endif
 #endif
