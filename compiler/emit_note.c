@@ -26,28 +26,9 @@ static const char *name_for(Names *names, const Def *d)
     switch (d->node->op) {
     case OP_SUM: return "sum";
     case OP_MAXOF: return "top";
-    case OP_DRAW: return "draw";
     case OP_CONCAT: return "joined";
     default: return NULL;
     }
-}
-
-/* t1, t2, ..., the first that no value is called. */
-static const char *fresh_name(Emit *e)
-{
-    const Graph *g = e->c->g;
-    const char *name;
-    bool taken = true;
-    for (int i = 1; taken; i++) {
-        name = format("t%d", i);
-        taken = false;
-        for (int k = 0; k < g->nodes.n && !taken; k++) {
-            const char *other = node_name(e->c->names, g->nodes.at[k]);
-            taken = other && !strcmp(other, name);
-        }
-        if (!taken) return name;
-    }
-    return "t";
 }
 
 static void number_node(Emit *e, Node *n, int *last);
@@ -68,19 +49,36 @@ static void number_node(Emit *e, Node *n, int *last)
     if (node_stands(e->c->names, n)) e->number[n->id] = ++*last;
 }
 
+/* Definitions without a name get one. */
+static void name_definitions(Emit *e)
+{
+    const Code *c = e->c;
+    for (int i = 0; i < c->kernels.n; i++)
+        for (int k = 0; k < c->kernels.at[i]->defs.n; k++) {
+            Def *d = c->kernels.at[i]->defs.at[k];
+            if (d->is_store || node_name(c->names, d->node)) continue;
+            names_give(c->names, d->node, name_for(c->names, d));
+            e->given[d->node->id] = true;
+        }
+}
+
+/* t1, t2, .. in the order of the equations. */
+static void number_names(Emit *e, int last)
+{
+    const Graph *g = e->c->g;
+    Node **numbered = NEW_N(Node *, last + 1);
+    VEC(Node *) order = {0};
+    for (int i = 0; i < g->nodes.n; i++) numbered[e->number[i]] = g->nodes.at[i];
+    for (int i = 1; i <= last; i++)
+        if (numbered[i]) vec_push(&order, numbered[i]);
+    names_renumber(e->c->names, order.at, order.n);
+}
+
 void number_equations(Emit *e)
 {
     Code *c = e->c;
     int last = 0;
-    for (int i = 0; i < c->kernels.n; i++)
-        for (int k = 0; k < c->kernels.at[i]->defs.n; k++) {
-            Def *d = c->kernels.at[i]->defs.at[k];
-            if (!d->is_store && !node_name(c->names, d->node)) {
-                const char *name = name_for(c->names, d);
-                names_give(c->names, d->node, name ? name : fresh_name(e));
-                e->given[d->node->id] = true;
-            }
-        }
+    name_definitions(e);
     for (int i = 0; i < c->kernels.n; i++)
         for (int k = 0; k < c->kernels.at[i]->defs.n; k++) {
             Def *d = c->kernels.at[i]->defs.at[k];
@@ -90,6 +88,7 @@ void number_equations(Emit *e)
             else
                 e->number[d->node->id] = ++last;
         }
+    number_names(e, last);
 }
 
 /* ---- equations ---- */

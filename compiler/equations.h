@@ -12,8 +12,12 @@ typedef struct Names Names;
  * within the result. Needs roots that are nodes of g; later nodes of g are not known to it. */
 Names *names_of(const Graph *g, Node *const *roots, int n_roots);
 
-/* Gives n the name, made unique, in place of the one it had; n then has an equation of its own. */
+/* Gives n the name, made unique, in place of the one it had, or t and a number when name is NULL; n
+ * then has an equation of its own. */
 void names_give(Names *m, const Node *n, const char *name);
+
+/* Counts t1, t2, .. anew, in the order given and then in that of the graph. */
+void names_renumber(Names *m, Node *const *order, int n);
 
 /* A name for the gradient by the parameter (or the value) at a path: d_ and the shortest end of the
  * path that no other parameter of the graph has. Not made unique. */

@@ -11,6 +11,7 @@ struct Names {
     int n;                    /* nodes of the graph when the names were given */
     const char **name;        /* by Node.id */
     bool *stands;
+    bool *fresh;              /* the name is t and a number */
     const char **taken;       /* an open hash table of interned names */
     int n_taken, n_buckets;
     int n_fresh;
@@ -50,9 +51,10 @@ static const char *unique_name(Names *m, const char *name)
     return s;
 }
 
-static const char *fresh_name(Names *m)
+static const char *fresh_name(Names *m, int id)
 {
     const char *s;
+    m->fresh[id] = true;
     do s = intern_str(format("t%d", ++m->n_fresh));
     while (*name_bucket(m, s) == s);
     take_name(m, s);
@@ -262,6 +264,7 @@ Names *names_of(const Graph *g, Node *const *roots, int n_roots)
     m->n = g->nodes.n;
     m->name = NEW_N(const char *, m->n + 1);
     m->stands = NEW_N(bool, m->n + 1);
+    m->fresh = NEW_N(bool, m->n + 1);
     take_name(m, intern_str("params"));
     int *uses = count_uses(g, roots, n_roots);
     name_values(m, g, uses, NEW_N(const char *, m->n + 1));
@@ -270,7 +273,8 @@ Names *names_of(const Graph *g, Node *const *roots, int n_roots)
         const Node *n = g->nodes.at[i];
         if (!uses[i] || is_leaf(n)) continue;
         bool shared = (uses[i] > 1 && !is_view(n)) || n->op == OP_DRAW || n->op == OP_SCAN;
-        if (!m->name[i] && shared) m->name[i] = fresh_name(m);
+        if (!m->name[i] && shared)
+            m->name[i] = n->op == OP_DRAW ? unique_name(m, "draw") : fresh_name(m, i);
         m->stands[i] = m->name[i] != NULL;
     }
     return m;
@@ -278,9 +282,27 @@ Names *names_of(const Graph *g, Node *const *roots, int n_roots)
 
 void names_give(Names *m, const Node *n, const char *name)
 {
-    if (m->name[n->id] && !strcmp(m->name[n->id], name)) return;
-    m->name[n->id] = unique_name(m, name);
+    if (m->name[n->id] && name && !strcmp(m->name[n->id], name)) return;
+    m->fresh[n->id] = false;
+    m->name[n->id] = name ? unique_name(m, name) : fresh_name(m, n->id);
     m->stands[n->id] = true;
+}
+
+void names_renumber(Names *m, Node *const *order, int n)
+{
+    m->taken = NULL;
+    m->n_taken = m->n_buckets = m->n_fresh = 0;
+    take_name(m, intern_str("params"));
+    for (int i = 0; i < m->n; i++) {
+        if (m->fresh[i]) m->name[i] = NULL;
+        if (m->name[i]) take_name(m, m->name[i]);
+    }
+    for (int i = 0; i < n; i++) {
+        int id = order[i]->id;
+        if (m->fresh[id] && !m->name[id]) m->name[id] = fresh_name(m, id);
+    }
+    for (int i = 0; i < m->n; i++)
+        if (m->fresh[i] && !m->name[i]) m->name[i] = fresh_name(m, i);
 }
 
 const char *node_name(Names *m, const Node *n)
