@@ -147,6 +147,24 @@ START_TEST(instances_tell_names_apart)
 }
 END_TEST
 
+START_TEST(numbers_follow_an_order)
+{
+    Node *a = scalar("a", 0), *h = n_map1(g, OP_TANH, a), *k = n_map1(g, OP_EXP, a);
+    Node *root = n_map2(g, OP_ADD, n_map2(g, OP_MUL, h, h), n_map2(g, OP_MUL, k, k));
+    Names *m = names_of(g, &root, 1);
+    ck_assert_str_eq(node_name(m, h), "t1");
+    ck_assert_str_eq(node_name(m, k), "t2");
+    names_give(m, root, NULL);
+    ck_assert_str_eq(node_name(m, root), "t3");
+    names_renumber(m, (Node *[]){root, k}, 2);
+    ck_assert_str_eq(node_name(m, root), "t1");
+    ck_assert_str_eq(node_name(m, k), "t2");
+    ck_assert_str_eq(node_name(m, h), "t3");
+    names_give(m, h, "t1");
+    ck_assert_str_eq(node_name(m, h), "t1_2");
+}
+END_TEST
+
 START_TEST(negative_numbers_are_differences)
 {
     Node *a = scalar("a", 0), *b = scalar("b", 1), *minus = n_const(g, ELEM_REAL, -1);
@@ -192,6 +210,7 @@ Suite *suite_equations(void)
     tcase_add_test(t, names_are_unique);
     tcase_add_test(t, adjoints_are_named_after_their_value);
     tcase_add_test(t, instances_tell_names_apart);
+    tcase_add_test(t, numbers_follow_an_order);
     tcase_add_test(t, negative_numbers_are_differences);
     tcase_add_test(t, a_turned_vector_is_a_transpose);
     tcase_add_test(t, marks_are_not_seen);
