@@ -73,7 +73,7 @@ static void print_table(Text *out, const Program *p, const char *kind, const Slo
         const Slot *s = slots->at[i];
         Text line = {0};
         text_add(&line, "{\"%s\", offsetof(%s_%s%s, %s), %s, %d, {", s->path, p->name, kind,
-                 s->is_state ? "" : "s", c_path(s->path), dtype_name(s->type.elem),
+                 s->is_state ? "" : "s", c_slot(s), dtype_name(s->type.elem),
                  s->type.shape.rank);
         for (int k = 0; k < s->type.shape.rank; k++)
             text_add(&line, "%s%s", k ? ", " : "", size_text(s->type.shape.size[k]));

@@ -62,6 +62,7 @@ const char *c_type(Elem e);       /* float, int32_t, ... */
 const char *c_value_type(Elem e); /* of a local: bool is int */
 const char *c_number(Elem e, double v);
 const char *c_path(const char *path); /* net.fc1.W, pieces that are no C names changed */
+const char *c_slot(const Slot *s);         /* its path in the struct of parameters or states */
 const char *c_upper(const char *name);
 const char *c_size(SizeRef s);     /* with named constants */
 void name_sizes(const Program *p); /* the names c_size uses */

@@ -10,7 +10,7 @@
 
 static const char *slot_access(const Slot *s)
 {
-    return format("m->%s.%s", s->is_state ? "state" : "params", c_path(s->path));
+    return format("m->%s.%s", s->is_state ? "state" : "params", c_slot(s));
 }
 
 static const char *last_piece(const char *path)
@@ -48,7 +48,7 @@ static void name_output(Emit *e, const Signature *s, Buffer *b)
         if (o->name != b->name && (!o->name || !b->name || strcmp(o->name, b->name))) continue;
         b->access = s->outputs.at[i];
         if (!b->slot) continue;
-        b->access = format("%s->%s", s->outputs.at[i], c_path(b->slot->path));
+        b->access = format("%s->%s", s->outputs.at[i], c_slot(b->slot));
         if (b->flat)
             b->access = c_unique(
                 e->ids, format("%s_%s", s->outputs.at[i], c_identifier(last_piece(b->slot->path))));
@@ -139,7 +139,7 @@ static void declare_buffers(Text *out, const Code *c, const Signature *s, const 
         if (!b->used || !b->flat || !b->slot) continue;
         for (int k = 0; k < c->entry->outputs.n; k++)
             if (c->entry->outputs.at[k].name == b->name)
-                declare_alias(out, b, format("%s->%s", s->outputs.at[k], c_path(b->slot->path)));
+                declare_alias(out, b, format("%s->%s", s->outputs.at[k], c_slot(b->slot)));
     }
     if (has_area) text_add(out, "    char *const %s = (char *)work;\n%s", area, arrays.s);
 }

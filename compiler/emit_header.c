@@ -40,6 +40,7 @@ static void print_members(Text *out, const SlotList *slots, const char *prefix, 
         if (strncmp(path, prefix, n)) continue;
         size_t piece = strcspn(path + n, ".");
         const char *name = c_identifier(format("%.*s", (int)piece, path + n));
+        if (!n) name = format("%.*s", (int)strcspn(c_slot(slots->at[i]), "."), c_slot(slots->at[i]));
         if (!path[n + piece]) {
             print_member(out, slots->at[i], name, indent);
             continue;

@@ -106,6 +106,20 @@ const char *c_upper(const char *name)
     return s;
 }
 
+/* The states begin with two members of their own, seed and call. */
+static bool is_counter(const char *piece, size_t n)
+{
+    return n == 4 && (!strncmp(piece, "seed", n) || !strncmp(piece, "call", n));
+}
+
+const char *c_slot(const Slot *s)
+{
+    size_t n = strcspn(s->path, ".");
+    const char *path = s->path;
+    if (s->is_state && is_counter(path, n)) path = format("%.*s_%s", (int)n, path, path + n);
+    return c_path(path);
+}
+
 /* ---- types and numbers ---- */
 
 const char *c_type(Elem e)
