@@ -195,6 +195,22 @@ static void write_draw(Text *out, const Node *n)
     text_add(out, "%s", kind[n->attr.draw]);
 }
 
+/* ", axis = 2, 2*i + p - 1": the axis that is opened, and which of its elements (i, p) is. */
+static void write_opening(Text *out, const Node *n)
+{
+    static const char *const index[MAX_RANK] = {"i", "p", "q", "r", "s", "u", "v", "w"};
+    text_add(out, ", axis = %ld, ", n->attr.k);
+    for (unsigned k = 0; k < n->attr.axes && k < MAX_RANK; k++) {
+        int factor = n->attr.perm[k];
+        text_add(out, "%s", factor < 0 ? (k ? " - " : "-") : k ? " + " : "");
+        if (abs(factor) != 1) text_add(out, "%d*", abs(factor));
+        text_add(out, "%s", index[k]);
+    }
+    const char *offset = n->attr.lo[0] ? size_text(n->attr.lo[0]) : "0";
+    if (strcmp(offset, "0") != 0)
+        text_add(out, *offset == '-' ? " - %s" : " + %s", offset + (*offset == '-'));
+}
+
 /* [a, b, c] of scalars is built as a concatenation of vectors of size 1. */
 static bool is_array_literal(const Node *n)
 {
@@ -262,6 +278,7 @@ static void write_primary(Text *out, Names *m, const Node *n)
         text_add(out, ", ");
         write_sizes(out, &n->type.shape);
     }
+    if (n->op == OP_WINDOW || n->op == OP_UNWINDOW) write_opening(out, n);
     if (n->op == OP_CONCAT) write_axes(out, 1u << n->attr.k, 1);
     if (n->op == OP_REVERSE) write_axes(out, n->attr.axes, 1);
     text_add(out, ")");

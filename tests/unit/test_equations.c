@@ -185,6 +185,15 @@ START_TEST(a_turned_vector_is_a_transpose)
 }
 END_TEST
 
+START_TEST(a_window_tells_its_index)
+{
+    Node *x = n_input(g, 0, real(1, 7, 0), "x");
+    Attr attr = {.axes = 2, .perm = {2, 1}, .lo = {size_const(1)}};
+    expect(graph_node(g, OP_WINDOW, &attr, real(2, 3, 2), 1, &x),
+           "window(x, axis = 0, 2*i + p + 1)");
+}
+END_TEST
+
 START_TEST(marks_are_not_seen)
 {
     Node *a = scalar("a", 0), *h = n_mark(g, n_map1(g, OP_TANH, a));
@@ -213,6 +222,7 @@ Suite *suite_equations(void)
     tcase_add_test(t, numbers_follow_an_order);
     tcase_add_test(t, negative_numbers_are_differences);
     tcase_add_test(t, a_turned_vector_is_a_transpose);
+    tcase_add_test(t, a_window_tells_its_index);
     tcase_add_test(t, marks_are_not_seen);
     suite_add_tcase(s, t);
     return s;
