@@ -1,5 +1,6 @@
 # The tests: `make check` runs them all; its last line is "N passed, M failed".
 #   make check SAN=1     the same with the address and undefined-behaviour sanitizers, in build/san
+#   make coverage        runs them in build/coverage and prints which lines they reached (needs gcovr)
 #   make update          rewrites the expected output in tests/lang, tests/errors and compiler/README.md
 # A unit suite is a file tests/unit/test_NAME.c with a function Suite *suite_NAME(void).
 
@@ -21,15 +22,34 @@ $(B)/unit_tests: $(UNIT_OBJ) $(LIB_OBJ) $(B)/libnnrt.a
 $(B)/trailers: tests/trailers.c | $(B)
 	$(CC) $(STD) $(CFLAGS) $(WARN) $(CPPFLAGS_C) -o $@ $<
 
+$(B)/matrix: tests/c/matrix.c $(LIB_OBJ) $(B)/libnnrt.a
+	$(CC) $(STD) $(CFLAGS) $(SANFLAGS) $(WARN) $(CPPFLAGS_C) -o $@ $< $(LIB_OBJ) $(B)/libnnrt.a $(LIBS)
+
 $(B)/unit:
 	mkdir -p $@
 
-check: $(B)/nnc $(B)/libnnrt.a $(B)/unit_tests $(B)/trailers
-	@CC="$(CC)" CFLAGS="$(CFLAGS)" SANFLAGS="$(SANFLAGS)" sh tests/run.sh $(B)
+# libcheck multiplies its limits of time: everything takes longer there
+TEST_ENV := CC="$(CC)" CFLAGS="$(CFLAGS)" SANFLAGS="$(SANFLAGS)" \
+    $(if $(SANFLAGS),CK_TIMEOUT_MULTIPLIER=10 NNC_FEWER_TESTS=1)
+
+check: $(B)/nnc $(B)/libnnrt.a $(B)/unit_tests $(B)/trailers $(B)/matrix
+	@$(TEST_ENV) sh tests/run.sh $(B)
+
+coverage:
+	@command -v gcovr >/dev/null || { echo "make coverage needs gcovr: apt-get install gcovr"; exit 1; }
+	find build/coverage -name '*.gcda' -delete 2>/dev/null || true
+	$(MAKE) check B=build/coverage CFLAGS="-O0 -g --coverage -fprofile-update=atomic"
+	gcovr -r . --filter compiler/ --filter runtime/ --sort-uncovered build/coverage
 
 update: $(B)/nnc $(B)/trailers
 	mkdir -p $(B)/tests
 	NO_COLOR=1 $(B)/trailers --update $(abspath $(B)/nnc) $(abspath $(B)/tests/update) tests/lang tests/errors
 	NNC=$(abspath $(B)/nnc) SCRATCH=$(abspath $(B)/tests/update) sh tests/docs/run.sh --update
 
-.PHONY: check update
+.PHONY: check coverage update
+
+# Times against PyTorch, where PYTHON has it: never a test.
+bench: $(B)/nnc $(B)/libnnrt.a
+	CC="$(CC)" sh tests/bench/bench.sh $(abspath $(B))
+
+.PHONY: bench
