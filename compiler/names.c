@@ -198,7 +198,7 @@ static const char *owner_of(const Node *n, const int *uses, const char *const *w
 /* ---- values --------------------------------------------------------------------------------- */
 
 /* The value's name, with the instance behind it when other instances give it too. */
-static const char *name_in_instance(const Graph *g, const int *uses, const char *const *wanted,
+static const char *name_in_instance(const char *const *wanted, const char *const *owner,
                                     const IdList *named, int id)
 {
     VEC(const char *) owners = {0};
@@ -206,12 +206,11 @@ static const char *name_in_instance(const Graph *g, const int *uses, const char 
     for (int i = 0; i < named->n; i++) {
         int other = named->at[i];
         if (wanted[other] != wanted[id]) continue;
-        vec_push(&owners, owner_of(g->nodes.at[other], uses, wanted));
-        several = several || strcmp(owners.at[owners.n - 1], owners.at[0]) != 0;
+        vec_push(&owners, owner[other]);
+        several = several || strcmp(owner[other], owner[id]) != 0;
     }
-    const char *own = several ? owner_of(g->nodes.at[id], uses, wanted) : "";
-    if (!*own) return wanted[id];
-    return format("%s_%s", wanted[id], short_path(own, owners.at, owners.n));
+    if (!several || !*owner[id]) return wanted[id];
+    return format("%s_%s", wanted[id], short_path(owner[id], owners.at, owners.n));
 }
 
 /* What the user calls each value. Names with a dot are of gradients by a parameter that is not in
@@ -233,12 +232,16 @@ static void name_values(Names *m, const Graph *g, const int *uses, const char **
 {
     IdList named = {0};
     find_wanted(m, g, uses, wanted);
-    for (int i = 0; i < m->n; i++)
-        if (uses[i] && wanted[i] && !is_leaf(g->nodes.at[i])) vec_push(&named, i);
+    const char **owner = NEW_N(const char *, m->n + 1);
+    for (int i = 0; i < m->n; i++) {
+        if (!uses[i] || !wanted[i] || is_leaf(g->nodes.at[i])) continue;
+        vec_push(&named, i);
+        owner[i] = owner_of(g->nodes.at[i], uses, wanted);
+    }
     for (int k = 0; k < named.n; k++) {
         int i = named.at[k];
         const char *name = strchr(wanted[i], '.') ? gradient_name(m, wanted[i] + 2)
-                                                  : name_in_instance(g, uses, wanted, &named, i);
+                                                  : name_in_instance(wanted, owner, &named, i);
         m->name[i] = unique_name(m, name);
     }
 }
