@@ -179,7 +179,6 @@ struct Code {
     double flops;
 };
 
-long elem_bytes(Elem e);
 long type_bytes(Type t);          /* at the bounds of the dims */
 long shape_upper(const Shape *s); /* elements at the bounds */
 

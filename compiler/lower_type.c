@@ -86,18 +86,6 @@ bool lower_type(Env *e, const TypeExpr *t, Type *out)
 
 /* ---- memory ---- */
 
-static int elem_bytes(Elem e)
-{
-    switch (e) {
-    case ELEM_REAL: return options.f64 ? 8 : 4;
-    case ELEM_F64: return 8;
-    case ELEM_F32:
-    case ELEM_I32: return 4;
-    case ELEM_F16: return 2;
-    default: return 1;
-    }
-}
-
 long largest_bytes(Type t)
 {
     long n = size_upper(shape_count(&t.shape)), each = elem_bytes(t.elem);

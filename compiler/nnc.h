@@ -256,6 +256,7 @@ bool shape_equal(const Shape *a, const Shape *b);
 SizeRef shape_count(const Shape *s);                   /* product of the sizes */
 const char *type_text(Type t);                         /* "real[N, 10]" */
 const char *elem_text(Elem e);
+long elem_bytes(Elem e);                               /* in C */
 bool elem_is_real(Elem e);                             /* real f16 f32 f64: what can be differentiated */
 bool elem_is_int(Elem e);                              /* i8 i32 u8 */
 

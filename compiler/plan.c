@@ -12,18 +12,6 @@
 
 enum { LINE = 64, SMALL_WORK = 1024 };
 
-long elem_bytes(Elem e)
-{
-    switch (e) {
-    case ELEM_REAL: return options.f64 ? 8 : 4;
-    case ELEM_F64: return 8;
-    case ELEM_F32:
-    case ELEM_I32: return 4;
-    case ELEM_F16: return 2;
-    default: return 1;
-    }
-}
-
 long shape_upper(const Shape *s)
 {
     long product = 1, whole = size_upper(shape_count(s));

@@ -359,3 +359,15 @@ const char *type_text(Type t)
     if (t.shape.rank) text_add(&out, "]");
     return out.s;
 }
+
+long elem_bytes(Elem e)
+{
+    switch (e) {
+    case ELEM_REAL: return options.f64 ? 8 : 4;
+    case ELEM_F64: return 8;
+    case ELEM_F32:
+    case ELEM_I32: return 4;
+    case ELEM_F16: return 2;
+    default: return 1;
+    }
+}

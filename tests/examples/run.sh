@@ -7,20 +7,7 @@ set -u
 unset MAKEFLAGS MAKELEVEL MFLAGS
 build=$(dirname "$NNC")
 fashion=/usr/share/datasets/fashion-mnist
-passed=0
-failed=0
-
-check() { # NAME COMMAND.. : one test
-    name=$1
-    shift
-    if "$@" >"$SCRATCH/log" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED $name"
-        cat "$SCRATCH/log"
-    fi
-}
+. tests/check.sh
 
 make_program() {
     make --no-print-directory B="$build" CC="$CC" CFLAGS="$CFLAGS" SANFLAGS="${SANFLAGS:-}" "$1"
