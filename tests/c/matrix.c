@@ -34,11 +34,9 @@ static const Build matrix[] = {
     {"clang", "-O0", true, false},   {"clang", "-O0", false, false}, {"clang", "-O3", true, false},
     {"clang", "-O3", false, true},   {"gcc", "-O0", true, false},
 };
+/* One pass of vector code: each further one takes as long again to compile. */
 #define SAN "-O1 -fsanitize=address,undefined -fno-sanitize-recover=all "
-static const Build sanitized[] = {
-    {"gcc", SAN ONE, false, false},
-    {"gcc", SAN, true, true},
-};
+static const Build sanitized[] = {{"gcc", SAN ONE, false, false}};
 static const char *const isas[] = {"sse2", "avx2", "avx512"};
 
 static int passed, failed;
@@ -322,7 +320,7 @@ int main(int argc, char **argv)
 {
     const char *kind = getenv("MATRIX") ? getenv("MATRIX") : "";
     bool san = !strcmp(kind, "san");
-    int n = san ? 2 : !strcmp(kind, "full") ? (int)(sizeof matrix / sizeof *matrix) : 5;
+    int n = san ? 1 : !strcmp(kind, "full") ? (int)(sizeof matrix / sizeof *matrix) : 5;
     unsetenv("LD_PRELOAD"); /* libasan is here, the compilers need none */
     for (int i = 1; i < argc; i++) {
         run_file(argv[i], san ? sanitized : matrix, n);
