@@ -135,6 +135,17 @@ Graph *graph_copy(const Graph *g, Node **roots, int n_roots)
     return to;
 }
 
+int *graph_uses(const Graph *g, Node *const *roots, int n)
+{
+    int *uses = NEW_N(int, g->nodes.n + 1);
+    for (int i = 0; i < n; i++)
+        if (roots[i]) uses[roots[i]->id]++;
+    for (int i = g->nodes.n - 1; i >= 0; i--)
+        for (int k = 0; uses[i] && k < g->nodes.at[i]->n_in; k++)
+            uses[g->nodes.at[i]->in[k]->id]++;
+    return uses;
+}
+
 /* ---- as text ---- */
 
 static void dump_attr(Text *out, const Node *n)

@@ -374,6 +374,8 @@ void graph_verify(const Graph *g, const char *after);             /* aborts with
 void graph_dump(Text *out, const Graph *g, Node *const *roots, int n_roots); /* one equation a line */
 /* Copies what `roots` reach into a new graph, in order; roots are replaced. */
 Graph *graph_copy(const Graph *g, Node **roots, int n_roots);
+/* By Node.id: how often the roots and what they need read the node; 0: nobody does. */
+int *graph_uses(const Graph *g, Node *const *roots, int n_roots);
 
 /* A derivative that the user stated: y = body(inputs), but d inputs = gradient(inputs, y, dy).
  * CUSTOM nodes have operands (inputs.., results of the body..); attr.k says which result it is. */

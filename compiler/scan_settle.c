@@ -14,15 +14,15 @@ static const Scan *widest(const Scan *s)
 
 /* ---- which results are read ---- */
 
-typedef struct Group { const Scan *scan; Node *node; bool *read; Scan *settled; int *result; Node **in; int n_in; } Group;
+typedef struct Group { const Scan *scan; bool *read; Scan *settled; int *result; Node **in; int n_in; } Group;
 typedef VEC(Group *) GroupList;
 
-static Group *group_of(GroupList *groups, Node *n, Node *const *in)
+static Group *group_of(const GroupList *groups, const Node *n)
 {
     const Scan *s = widest(n->attr.ref);
     for (int i = 0; i < groups->n; i++) {
         Group *g = groups->at[i];
-        if (g->scan == s && g->n_in == n->n_in && !memcmp(g->in, in, sizeof(Node *) * (size_t)n->n_in)) return g;
+        if (g->scan == s && g->n_in == n->n_in && !memcmp(g->in, n->in, sizeof(Node *) * (size_t)n->n_in)) return g;
     }
     return NULL;
 }
@@ -103,16 +103,6 @@ static void settle_group(Group *g)
 
 /* ---- the graph around ---- */
 
-static int *find_uses(const Graph *g, Node *const *roots, int n)
-{
-    int *uses = NEW_N(int, g->nodes.n + 1);
-    for (int i = 0; i < n; i++)
-        if (roots[i]) uses[roots[i]->id]++;
-    for (int i = g->nodes.n - 1; i >= 0; i--)
-        for (int k = 0; uses[i] && k < g->nodes.at[i]->n_in; k++) uses[g->nodes.at[i]->in[k]->id]++;
-    return uses;
-}
-
 static bool has_scan(const Graph *g)
 {
     for (int i = 0; i < g->nodes.n; i++)
@@ -126,10 +116,10 @@ static GroupList find_groups(const Graph *g, const int *uses)
     for (int i = 0; i < g->nodes.n; i++) {
         Node *n = g->nodes.at[i];
         if (n->op != OP_SCAN || !uses[i]) continue;
-        Group *grp = group_of(&groups, n, n->in);
+        Group *grp = group_of(&groups, n);
         if (!grp) {
             grp = NEW(Group);
-            *grp = (Group){.scan = widest(n->attr.ref), .node = n, .in = n->in, .n_in = n->n_in};
+            *grp = (Group){.scan = widest(n->attr.ref), .in = n->in, .n_in = n->n_in};
             grp->read = NEW_N(bool, grp->scan->n_states + grp->scan->n_emits + 1);
             vec_push(&groups, grp);
         }
@@ -141,7 +131,7 @@ static GroupList find_groups(const Graph *g, const int *uses)
 Graph *scan_settle(const Graph *g, Node **roots, int n)
 {
     if (!has_scan(g)) return graph_copy(g, roots, n);
-    int *uses = find_uses(g, roots, n);
+    int *uses = graph_uses(g, roots, n);
     GroupList groups = find_groups(g, uses);
     VEC(Node **) old_in = {0};
     for (int i = 0; i < groups.n; i++) {

@@ -120,17 +120,6 @@ static Node *simplify_node(Simplifier *s, Node *n)
 
 /* ---- all nodes ---- */
 
-static int *find_uses(const Graph *g, Node *const *roots, int n)
-{
-    int *uses = NEW_N(int, g->nodes.n + 1);
-    for (int i = 0; i < n; i++)
-        if (roots[i]) uses[roots[i]->id]++;
-    for (int i = g->nodes.n - 1; i >= 0; i--)
-        for (int k = 0; uses[i] && k < g->nodes.at[i]->n_in; k++)
-            uses[g->nodes.at[i]->in[k]->id]++;
-    return uses;
-}
-
 static const char *adjoint_name(const Node *of)
 {
     const Slot *slot = of->op == OP_PARAM ? of->attr.ref : NULL;
@@ -140,7 +129,7 @@ static const char *adjoint_name(const Node *of)
 /* An adjoint whose forward node goes away keeps the name that it would have had from it. */
 static void settle_adjoints(const Graph *g, Node *const *roots, int n)
 {
-    int *uses = find_uses(g, roots, n);
+    int *uses = graph_uses(g, roots, n);
     for (int i = 0; i < g->nodes.n; i++) {
         Node *d = g->nodes.at[i];
         const Node *of = d->adjoint_of;
@@ -161,7 +150,7 @@ static void copy_adjoint(Node *to, const Node *from, Node *const *map)
 static Graph *rebuild(const Graph *old, Node **roots, int n, int *fired)
 {
     Simplifier s = {.g = graph_new()};
-    int *uses = find_uses(old, roots, n);
+    int *uses = graph_uses(old, roots, n);
     Node **map = NEW_N(Node *, old->nodes.n + 1);
     for (int i = 0; i < old->nodes.n; i++) {
         const Node *from = old->nodes.at[i];
