@@ -21,7 +21,10 @@ static uint64_t node_hash(Op op, const Attr *attr, Type type, int n, Node *const
     uint64_t h = mix((uint64_t)op + 1, (uint64_t)type.elem), bits;
     memcpy(&bits, &attr->num, sizeof bits);
     h = mix(mix(mix(h, bits), (uint64_t)attr->k), attr->axes);
-    h = mix(h, (uint64_t)(uintptr_t)attr->ref);
+    h = mix(mix(h, (uint64_t)(uintptr_t)attr->ref), (uint64_t)(uintptr_t)attr->size);
+    for (int i = 0; i < MAX_RANK; i++)
+        if (attr->lo[i]) h = mix(h, (uint64_t)(uintptr_t)attr->lo[i]);
+    for (int i = 0; i < type.shape.rank; i++) h = mix(h, (uint64_t)(uintptr_t)type.shape.size[i]);
     for (int i = 0; i < n; i++) h = mix(h, (uint64_t)in[i]->id);
     return h;
 }

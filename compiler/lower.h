@@ -113,11 +113,14 @@ struct Env {
     StrList targets;          /* names that grad asks for: their values are marked */
 };
 
-/* The body of a scan being lowered: what it uses from outside becomes an operand of the scan. */
+/* The body of a scan being lowered: what it uses from outside becomes an operand of the scan, what it
+ * draws one more sequence. */
 typedef struct ScanScope {
     struct ScanScope *parent;
     Graph *outer;
+    SizeRef steps;
     VEC(Node *) captured;     /* nodes of the outer graph, from operand n_fixed on */
+    VEC(Node *) drawn;        /* nodes of the outer graph: the draws of all steps, from DRAWN_BASE on */
     int n_fixed;
 } ScanScope;
 
@@ -260,6 +263,8 @@ long draw_site(const char *key);
 /* ---- lower_scan.c ---- */
 void lower_scan(Env *e, const Stmt *s);
 Value import_value(Value v);                           /* into the body of the scan being lowered */
+/* A draw of type t in the body being lowered: the element of this step of all the draws of the scan. */
+Node *draw_each_step(DrawKind kind, Type t, long site);
 
 /* ---- lower_labels.c, lower_access.c: index notation ---- */
 void lower_indexed(Env *e, const Stmt *s);             /* y[i, j] = .. */

@@ -1,6 +1,7 @@
 /* lower_draw.c - draws: `x ~ normal(0, 1)`.
  * A draw is a function of seed, call, site and element, so a site gets one number for the program:
- * the equation of one instance, told apart by how often the instance was applied in the entry. */
+ * the equation of one instance, told apart by how often the instance was applied in the entry. In the
+ * body of a scan every step is an element of the draw. */
 #include "lower.h"
 
 #include <math.h>
@@ -42,23 +43,22 @@ Value lower_draw(Env *e, Value dist, Type t, Span at, const char *what)
         diag_here(d, "%s", "");
         return value_poison();
     }
-    if (low->scan) {
-        Diag *d = error_at("E0208", at, "a draw inside a `scan` is not available yet");
-        diag_here(d, "%s", "");
-        diag_context(d, at);
-        diag_hint(d, "draw the whole sequence before the `scan` and run over it");
-        return value_poison();
-    }
     place_at(at);
     Elem elem = t.elem;
     if (dist.is_bernoulli) t.elem = ELEM_REAL;
-    Node *n = n_draw(low->g, dist.draw, t, draw_site(site_key(e, at, what)));
-    if (dist.draw == DRAW_ORTHOGONAL) {
-        if (t.shape.rank == 2) return value_node(n, at);
-        Diag *d = error_at("E0304", at, "`orthogonal` draws a matrix, not %s", type_text(t));
+    if (dist.draw == DRAW_ORTHOGONAL && (t.shape.rank != 2 || low->scan)) {
+        Diag *d = error_at("E0304", at, "`orthogonal` draws %s", low->scan ? "one matrix, not one in each step" : format("a matrix, not %s", type_text(t)));
+        diag_here(d, "%s", "");
+        if (low->scan) diag_hint(d, "draw it before the `scan`");
+        return value_poison();
+    }
+    Node *n = draw_each_step(dist.draw, t, draw_site(site_key(e, at, what)));
+    if (!n) {
+        Diag *d = error_at("E0304", at, "more than %d axes: the draws of all steps together have one more than %s", MAX_RANK, type_text(t));
         diag_here(d, "%s", "");
         return value_poison();
     }
+    if (dist.draw == DRAW_ORTHOGONAL) return value_node(n, at);
     Value a = dist.parts.at[0];
     if (dist.is_bernoulli) {
         Value hit = lower_binary(O_LT, value_node(n, at), a, at, at);

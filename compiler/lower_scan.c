@@ -10,12 +10,17 @@
 
 static bool belongs(const Graph *g, const Node *n) { return n->id < g->nodes.n && g->nodes.at[n->id] == n; }
 
-static Node *capture(ScanScope *scope, Graph *body, Node *outer)
+static int capture_number(ScanScope *scope, Node *outer)
 {
     int k = 0;
     while (k < scope->captured.n && scope->captured.at[k] != outer) k++;
     if (k == scope->captured.n) vec_push(&scope->captured, outer);
-    Node *n = n_input(body, scope->n_fixed + k, outer->type, outer->name);
+    return scope->n_fixed + k;
+}
+
+static Node *capture(ScanScope *scope, Graph *body, Node *outer)
+{
+    Node *n = n_input(body, capture_number(scope, outer), outer->type, outer->name);
     n->span = outer->span;
     return n;
 }
@@ -44,6 +49,29 @@ Value import_value(Value v)
     }
     return set;
 }
+
+/* ---- what the body draws ---- */
+
+/* Until all sequences are known, those drawn are numbered from here on. */
+enum { DRAWN_BASE = 1 << 20 };
+
+/* Step t reads element t of an array of draws: the reverse sees what the forward step saw, and the
+ * numbers do not depend on how the steps are computed. In a scan inside a scan the array is drawn
+ * for every step of both. */
+static Node *draw_in(Graph *g, ScanScope *scope, DrawKind kind, Type t, long site)
+{
+    if (!scope) return n_draw(g, kind, t, site);
+    Type all = {t.elem, {.rank = t.shape.rank + 1, .size = {scope->steps}}};
+    for (int i = 0; i < t.shape.rank; i++) all.shape.size[i + 1] = t.shape.size[i];
+    Node *seq = all.shape.rank <= MAX_RANK ? draw_in(scope->outer, scope->parent, kind, all, site) : NULL;
+    if (!seq) return NULL;
+    int k = 0;
+    while (k < scope->drawn.n && scope->drawn.at[k] != seq) k++;
+    if (k == scope->drawn.n) vec_push(&scope->drawn, seq);
+    return n_input(g, DRAWN_BASE + k, t, NULL);
+}
+
+Node *draw_each_step(DrawKind kind, Type t, long site) { return draw_in(low->g, low->scan, kind, t, site); }
 
 /* ---- sequences and first states ---- */
 
@@ -97,6 +125,13 @@ static Type element_type(Type t)
 }
 
 /* ---- the body ---- */
+
+/* Sequences as written, sequences drawn, states, captured values. */
+static int input_number(const ScanScope *scope, const Parts *p, int k)
+{
+    if (k >= DRAWN_BASE) return p->n_seqs + k - DRAWN_BASE;
+    return k < p->n_seqs ? k : k + scope->drawn.n;
+}
 
 static Value *next_slot(const Stmt *s, const Stmt *next, Value *values)
 {
@@ -155,8 +190,9 @@ static bool check_state(const Stmt *s, int i, const Parts *p, Value *v)
     return true;
 }
 
-/* Weights that layers in the body have read become operands like everything else from outside. */
-static Graph *capture_slots(Graph *body, ScanScope *scope, Node **roots, int n_roots)
+/* Weights that layers in the body have read become operands like everything else from outside, and
+ * all operands get their numbers. */
+static Graph *capture_slots(Graph *body, ScanScope *scope, const Parts *p, Node **roots, int n_roots)
 {
     Graph *to = graph_new();
     Node **map = NEW_N(Node *, body->nodes.n + 1);
@@ -165,7 +201,10 @@ static Graph *capture_slots(Graph *body, ScanScope *scope, Node **roots, int n_r
         Node **in = NEW_N(Node *, n->n_in + 1);
         for (int k = 0; k < n->n_in; k++) in[k] = map[n->in[k]->id];
         Slot *slot = slot_of_node(n);
-        map[i] = slot ? capture(scope, to, n_slot(scope->outer, slot)) : graph_node(to, n->op, &n->attr, n->type, n->n_in, in);
+        Attr attr = n->attr;
+        if (slot) attr = (Attr){.k = capture_number(scope, n_slot(scope->outer, slot))};
+        if (slot || n->op == OP_INPUT) attr.k = input_number(scope, p, (int)attr.k);
+        map[i] = graph_node(to, slot ? OP_INPUT : n->op, &attr, n->type, n->n_in, in);
         map[i]->span = n->span;
         map[i]->name = n->name;
         map[i]->rule = n->rule;
@@ -205,7 +244,7 @@ static bool lower_step(Env *e, const Stmt *s, Parts *p, Scan *scan, ScanScope *s
     int n = s->inits.n + emits.n;
     Node **roots = NEW_N(Node *, n + 1);
     for (int i = 0; i < n; i++) roots[i] = i < s->inits.n ? next[i].node : emits.at[i - s->inits.n].node;
-    scan->body = capture_slots(low->g, scope, roots, n);
+    scan->body = capture_slots(low->g, scope, p, roots, n);
     scan->next = roots;
     scan->emit = roots + s->inits.n;
     scan->n_emits = emits.n;
@@ -232,6 +271,16 @@ static void define_results(Env *e, const Stmt *s, const Scan *scan, const Parts 
         if (s->body.at[i]->kind == ST_EMIT) env_set(e, s->body.at[i]->names.at[0].s, value_poison(), s->span);
 }
 
+/* The draws of all steps stand behind the sequences that were written. */
+static void add_drawn(Parts *p, const ScanScope *scope)
+{
+    Parts all = {.n_seqs = p->n_seqs + scope->drawn.n, .n_states = p->n_states, .steps = p->steps};
+    for (int i = 0; i < p->n_seqs; i++) vec_push(&all.operand, p->operand.at[i]);
+    for (int i = 0; i < scope->drawn.n; i++) vec_push(&all.operand, scope->drawn.at[i]);
+    for (int i = p->n_seqs; i < p->operand.n; i++) vec_push(&all.operand, p->operand.at[i]);
+    *p = all;
+}
+
 void lower_scan(Env *e, const Stmt *s)
 {
     Parts p = {0};
@@ -239,7 +288,7 @@ void lower_scan(Env *e, const Stmt *s)
     Scan *scan = NEW(Scan);
     bool ok = read_parts(e, s, &p);
     Lower before = *low;
-    ScanScope scope = {.parent = low->scan, .outer = low->g, .n_fixed = p.operand.n};
+    ScanScope scope = {.parent = low->scan, .outer = low->g, .steps = p.steps, .n_fixed = p.operand.n};
     if (ok) {
         memset(&low->memos, 0, sizeof low->memos);
         memset(&low->customs, 0, sizeof low->customs);
@@ -251,6 +300,7 @@ void lower_scan(Env *e, const Stmt *s)
         low->memos = before.memos;
         low->customs = before.customs;
     }
+    add_drawn(&p, &scope);
     for (int i = 0; i < scope.captured.n; i++) vec_push(&p.operand, scope.captured.at[i]);
     scan->n_seqs = p.n_seqs;
     scan->n_states = p.n_states;

@@ -25,17 +25,20 @@ typedef struct Term {
 struct Size {
     int n;
     const Term *term;         /* sorted by atoms; the constant term last; no zero coefficients */
-    struct Size *next;
+    uint64_t hash;
+    struct Size *next;        /* of the same bucket */
 };
 
 static VEC(Atom *) atoms;
-static VEC(struct Size *) sizes;
+static struct Size **buckets; /* n_buckets of them, a power of two */
+static size_t n_buckets, n_sizes;
 
 /* The tables point into the arena, so they go when it goes. */
 void size_reset(void)
 {
     memset(&atoms, 0, sizeof atoms);
-    memset(&sizes, 0, sizeof sizes);
+    buckets = NULL;
+    n_buckets = n_sizes = 0;
 }
 
 static const Atom *atom_get(AtomKind kind, const Dim *dim, SizeRef a, SizeRef b)
@@ -60,21 +63,47 @@ static int term_compare(const Term *a, const Term *b)
 
 static bool term_equal(const Term *a, const Term *b) { return a->k == b->k && term_compare(a, b) == 0; }
 
+static uint64_t terms_hash(int n, const Term *term)
+{
+    uint64_t h = 0x9E3779B97F4A7C15u;
+    for (int i = 0; i < n; i++) {
+        h = (h ^ (uint64_t)term[i].k) * 0xBF58476D1CE4E5B9u;
+        for (int j = 0; j < term[i].n; j++)
+            h = ((h ^ h >> 31) + (uint64_t)term[i].atom[j]->id) * 0x94D049BB133111EBu;
+    }
+    return h ^ h >> 29;
+}
+
+static void grow_buckets(void)
+{
+    size_t n = n_buckets ? 4 * n_buckets : 256;
+    struct Size **wider = NEW_N(struct Size *, n);
+    for (size_t i = 0; i < n_buckets; i++)
+        for (struct Size *s = buckets[i], *next; s; s = next) {
+            next = s->next;
+            s->next = wider[s->hash & (n - 1)];
+            wider[s->hash & (n - 1)] = s;
+        }
+    buckets = wider;
+    n_buckets = n;
+}
+
 static SizeRef size_get(int n, const Term *term)
 {
-    for (int i = 0; i < sizes.n; i++) {
-        const struct Size *s = sizes.at[i];
+    uint64_t hash = terms_hash(n, term);
+    for (struct Size *s = n_buckets ? buckets[hash & (n_buckets - 1)] : NULL; s; s = s->next) {
         int k = 0;
-        if (s->n != n) continue;
+        if (s->hash != hash || s->n != n) continue;
         while (k < n && term_equal(&s->term[k], &term[k])) k++;
         if (k == n) return s;
     }
+    if (n_sizes >= n_buckets) grow_buckets();
     struct Size *s = NEW(struct Size);
     Term *copy = NEW_N(Term, n ? n : 1);
     if (n) memcpy(copy, term, sizeof(Term) * (size_t)n);
-    s->n = n;
-    s->term = copy;
-    vec_push(&sizes, s);
+    *s = (struct Size){n, copy, hash, buckets[hash & (n_buckets - 1)]};
+    buckets[hash & (n_buckets - 1)] = s;
+    n_sizes++;
     return s;
 }
 

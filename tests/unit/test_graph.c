@@ -135,6 +135,19 @@ START_TEST(a_copy_holds_what_is_reached)
 }
 END_TEST
 
+/* Nodes that differ in where they begin alone must not share a bucket: the time limit says so. */
+START_TEST(many_slices_of_one_array)
+{
+    enum { MANY = 50000 };
+    Shape one = SHAPE(1);
+    Node *long_row = n_input(g, 1, real_of(SHAPE(MANY)), "row");
+    for (int i = 0; i < MANY; i++) n_slice(g, long_row, (SizeRef[]){size_const(i)}, &one);
+    int nodes = g->nodes.n;
+    n_slice(g, long_row, (SizeRef[]){size_const(MANY / 2)}, &one);
+    ck_assert_int_eq(g->nodes.n, nodes);
+}
+END_TEST
+
 /* ---- what a broken graph does: verify stops the compiler ------------------------------------- */
 
 START_TEST(an_operand_from_elsewhere)
@@ -162,6 +175,7 @@ Suite *suite_graph(void)
     tcase_add_checked_fixture(t, start, stop);
     tcase_add_test(t, equal_requests_give_one_node);
     tcase_add_test(t, many_nodes_are_found_again);
+    tcase_add_test(t, many_slices_of_one_array);
     tcase_add_test(t, requests_that_change_nothing);
     tcase_add_test(t, types_follow_from_operands);
     tcase_add_test(t, sizes_stretch_from_the_right);

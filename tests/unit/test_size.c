@@ -197,6 +197,16 @@ START_TEST(random_polynomials)
 }
 END_TEST
 
+/* The time limit of a test is what fails when looking a size up takes as long as there are sizes. */
+START_TEST(a_hundred_thousand_sizes)
+{
+    enum { MANY = 100000 };
+    for (int twice = 0; twice < 2; twice++)
+        for (long i = 0; i < MANY; i++) ck_assert(size_is(size_sub(size_add(N, num(i)), N), i));
+    ck_assert_ptr_eq(size_add(N, num(MANY - 1)), size_add(num(MANY - 1), N));
+}
+END_TEST
+
 Suite *suite_size(void)
 {
     Suite *s = suite_create("size");
@@ -211,6 +221,7 @@ Suite *suite_size(void)
     tcase_add_test(t, dims_in_a_size);
     tcase_add_test(t, shapes_and_types);
     tcase_add_test(t, random_polynomials);
+    tcase_add_test(t, a_hundred_thousand_sizes);
     suite_add_tcase(s, t);
     return s;
 }
