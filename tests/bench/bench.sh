@@ -1,31 +1,133 @@
 #!/bin/sh
-# Times the benchmark's networks in C that nnc wrote and in PyTorch, in turn (A B A B), and prints the
-# least times in microseconds with their ratios. In: the build folder, and PYTHON, an interpreter that
-# has torch; without one only nnc is timed.
+# The benchmark: networks that nnc compiled and the same in other libraries, in turn; how cost grows;
+# matrix products. In: the build folder. Out, in build/bench: networks.tsv, costs.tsv, growth.tsv,
+# products.tsv, the tables report.md and the drawing networks.svg. tests/bench/README.md says what is
+# measured. Of the environment:
+#   ONLY="mlp gpt"   these parts alone: xor mlp lenet vgg lstm gpt, growth, products
+#   QUICK=1          short, for the order of magnitude
+#   THREADS=2        for every contender (1)
+#   PYTHON=python3   an interpreter with any of torch, jax and onnxruntime; what it lacks is left out
 set -eu
-build=${1:?usage: tests/bench/bench.sh BUILD-FOLDER}
-here=$(dirname "$0")
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "${1:?usage: tests/bench/bench.sh BUILD-FOLDER}" && pwd)
+runtime=$here/../../runtime
 out=$build/bench
-python=${PYTHON:-python3}
+THREADS=${THREADS:-1} PYTHON=${PYTHON:-python3}
+only=" ${ONLY:-xor mlp lenet vgg lstm gpt growth products} "
+rounds=5 limit=1
+[ -z "${QUICK:-}" ] || rounds=2 limit=0.1
 mkdir -p "$out"
-"$build/nnc" compile "$here/mlp.nn" -o "$out"
-"$build/nnc" compile "$here/xor.nn" -o "$out"
-${CC:-cc} -O2 -Iruntime -I"$out" -o "$out/bench" "$here/bench.c" "$out/mlp.c" "$out/xor.c" "$build/libnnrt.a" -lm
-: >"$out/nnc.txt"
-: >"$out/torch.txt"
-peer=yes
-"$python" -c 'import torch' 2>/dev/null || peer=
-for round in 1 2; do
-    "$out/bench" >>"$out/nnc.txt"
-    # without these the time of PyTorch is that of page faults
-    [ -z "$peer" ] || MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2000000000 OMP_NUM_THREADS=1 \
-        "$python" "$here/peer_torch.py" >>"$out/torch.txt"
+
+has() { command -v "$1" >/dev/null 2>&1; }
+package() { "$PYTHON" -c "import importlib.util as u, sys; sys.exit(u.find_spec('$1') is None)" 2>/dev/null; }
+wanted() { case $only in *" $1 "*) return 0 ;; esac; return 1; }
+
+# The seconds of processor time that a command takes
+cost() {
+    sh -c '"$@" >&2; times' sh "$@" | awk 'NR == 2 {
+        for (i = 1; i <= 2; i++) { split($i, t, /[ms]/); s += 60 * t[1] + t[2] }
+        printf "%.2f", s }'
+}
+
+compilers=
+for cc in gcc clang; do
+    if has $cc; then compilers="$compilers $cc"; else echo "bench: no $cc" >&2; fi
 done
-[ -n "$peer" ] || echo "no torch for $python (PYTHON=..): nnc alone"
-awk '{ key = $1 " " $2 }
-     FNR == NR { if (!(key in a) || $3 < a[key]) a[key] = $3; if (!(key in seen)) { seen[key]; order[n++] = key } next }
-     { if (!(key in b) || $3 < b[key]) b[key] = $3 }
-     END { printf "%-12s %12s %12s %8s\n", "us, least", "nnc", "torch", "ratio"
-           for (i = 0; i < n; i++) { k = order[i]
-               if (k in b) printf "%-12s %12.3f %12.3f %7.1fx\n", k, a[k], b[k], b[k] / a[k]
-               else printf "%-12s %12.3f %12s\n", k, a[k], "-" } }' "$out/nnc.txt" "$out/torch.txt"
+openmp=
+[ "$THREADS" = 1 ] || openmp=-fopenmp
+
+# What a network takes and gives: elements of x and t (X, T), the classes of integers in them (XC, TC), of
+# the result (Y); and the multiply-adds of its products and convolutions for one sample, forwards and
+# backwards (forth, back). The gradient by the input of the first layer is not asked for. N, W, S and D
+# are batch, width, steps and depth.
+network() {
+    N=32 W=128 S=64 D=4 XC=0 TC=10 Y=10
+    case $1 in
+    xor) N=4 ;;
+    mlp) N=64 W=256 ;;
+    gpt) N=16 XC=65 TC=65 ;;
+    esac
+    for pair in ${2:-}; do eval "$pair"; done
+    T=$N
+    case $1 in
+    xor) X=$((2 * N)) TC=0 Y=1 forth=6 back=8 ;;
+    mlp) X=$((784 * N)) forth=$((784 * W + 10 * W)) back=$((784 * W + 2 * 10 * W)) ;;
+    lenet)
+        first=$((25 * 6 * 24 * 24)) rest=$((6 * 25 * 16 * 8 * 8 + 256 * 120 + 120 * 84 + 84 * 10))
+        X=$((784 * N)) forth=$((first + rest)) back=$((first + 2 * rest)) ;;
+    vgg)
+        first=$((9 * 3 * 32 * 1024)) rest=$((9 * 32 * 32 * 1024 + 9 * (32 + 64) * 64 * 256))
+        rest=$((rest + 9 * (64 + 128) * 128 * 64 + 128 * 10))
+        X=$((3 * 1024 * N)) forth=$((first + rest)) back=$((first + 2 * rest)) ;;
+    lstm)
+        first=$((S * 64 * 4 * W)) rest=$((S * W * 4 * W + 10 * W))
+        X=$((S * 64 * N)) forth=$((first + rest)) back=$((first + 2 * rest)) ;;
+    gpt)
+        X=$((S * N)) T=$((S * N)) Y=$((S * 65))
+        forth=$((S * (D * (12 * W * W + 2 * S * W) + 65 * W))) back=$((2 * forth)) ;;
+    esac
+}
+
+# model NAME CC [-D..]: compiles the network as the process $out/NAME.CC
+model() {
+    name=$1 cc=$2 upper=$(echo "$1" | tr a-z A-Z) flag=
+    shift 2
+    [ "$name" != xor ] || flag=-DSGD
+    spent=$(cost "$build/nnc" compile "$here/$name.nn" -o "$out" "$@")
+    built=$(cost "$cc" -O2 $openmp -I"$runtime" -c "$out/$name.c" -o "$out/$name.$cc.o")
+    "$cc" -O2 $openmp -I"$runtime" -I"$out" -DMODEL="$name" -DX=$X -DX_CLASSES=$XC -DT=$T \
+        -DT_CLASSES=$TC -DY=$Y -DWORK="${upper}_WORK" $flag -o "$out/$name.$cc" \
+        "$here/model.c" "$out/$name.$cc.o" "$build/libnnrt.a" -lm
+}
+
+# bytes FILE MACRO: what a generated header says a work area takes
+bytes() { sed -n "s/^#define $2 //p" "$1"; }
+
+# The processes of a network, as `turns` wants them
+contenders() {
+    echo "peak $out/peak"
+    for cc in $compilers; do echo "nnc-$cc OMP_NUM_THREADS=$THREADS OMP_PROC_BIND=true $out/$1.$cc"; done
+    # without the first two the time of PyTorch is that of page faults
+    torch="MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2000000000 OMP_NUM_THREADS=$THREADS $PYTHON $here/peer_torch.py"
+    if package torch; then
+        echo "torch $torch $1 $THREADS eager"
+        echo "compile $torch $1 $THREADS compile"
+    fi
+    if package jax; then echo "jax $PYTHON $here/peer_jax.py $1 $THREADS"; fi
+    if package onnxruntime && package torch && package onnx; then
+        [ -s "$out/$1.onnx" ] || $PYTHON "$here/peer_torch.py" "$1" 1 export "$out/$1.onnx" >"$out/export.log" 2>&1 &&
+            echo "ort $PYTHON $here/peer_ort.py $out/$1.onnx $THREADS"
+    fi
+}
+
+networks() {
+    for name in xor mlp lenet vgg lstm gpt; do
+        wanted $name || continue
+        echo "bench: $name" >&2
+        network $name
+        sed -i.old "/^$name /d" "$out/costs.tsv" "$out/networks.tsv"
+        for cc in $compilers; do
+            model $name "$cc"
+            upper=$(echo $name | tr a-z A-Z)
+            echo "$name $cc $spent $built $(size "$out/$name.$cc.o" | awk 'NR == 2 { print $1 }')" \
+                "$(bytes "$out/$name.h" ${upper}_TRAIN_WORK) $(bytes "$out/$name.h" ${upper}_PREDICT_WORK)" >>"$out/costs.tsv"
+        done
+        tasks="peak train infer"
+        [ $name != xor ] || tasks="$tasks sgd"
+        contenders $name | "$out/turns" $rounds $limit $tasks 2>"$out/$name.log" |
+            awk -v name=$name -v train=$((2 * N * (forth + back))) -v sgd=$((2 * N * (forth + back))) -v infer=$((2 * forth)) '
+                { flop["train"] = train; flop["sgd"] = sgd; flop["infer"] = infer }
+                $2 == "peak" { peak = $3; next }
+                { print name, $2, $1, $3, peak ? flop[$2] * peak / 1e6 : 0 }' >>"$out/networks.tsv"
+        grep '^bench:' "$out/$name.log" >&2 || true
+    done
+}
+
+cc=$(echo $compilers | awk '{ print $1 }')
+for helper in turns peak; do $cc -O2 -o "$out/$helper" "$here/$helper.c"; done
+for package in torch jax onnxruntime; do package $package || echo "bench: no $package for $PYTHON (PYTHON=..)" >&2; done
+touch "$out/networks.tsv" "$out/costs.tsv"
+networks
+awk -f "$here/report.awk" "$out/networks.tsv" "$out/costs.tsv" >"$out/report.md"
+awk -f "$here/draw.awk" "$out/networks.tsv" >"$out/networks.svg"
+cat "$out/report.md"
