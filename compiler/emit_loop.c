@@ -165,6 +165,18 @@ static const char *element_name(Emit *e, const Def *d)
     return c_unique(e->ids, name.s);
 }
 
+/* A value whose home is a scalar of the function is used from there. */
+static void keep_scalar(Emit *e, const Def *d, const Index *ix, Frag f)
+{
+    const Shape *s = &d->node->type.shape;
+    const char *name = element_text(d->home, s, ix);
+    store(e, d->home, s, ix, f);
+    remember(e, e->depth, value_key(d->node, ix), name);
+    for (int i = 0; i < d->copies.n; i++)
+        if (d->copies.at[i] != d->home)
+            store(e, d->copies.at[i], s, ix, (Frag){name, C_PRIMARY, e->depth});
+}
+
 /* A local for the value, unless it is only stored. */
 static void keep_value(Emit *e, const Def *d, const Index *ix, Frag f)
 {
@@ -173,6 +185,26 @@ static void keep_value(Emit *e, const Def *d, const Index *ix, Frag f)
                     format("const %s %s = %s;", c_value_type(d->node->type.elem), name, f.s));
     remember(e, e->depth, key, name);
     store_all(e, d, ix, (Frag){name, C_PRIMARY, e->depth});
+}
+
+typedef struct Search {
+    const Node *node;
+    bool found;
+} Search;
+
+static void find_read(void *context, const Def *reader, const Frame *f, Node *n, const Index *ix)
+{
+    Search *s = context;
+    (void)f, (void)ix;
+    s->found |= n == s->node && reader->node != n;
+}
+
+/* Does another definition of the kernel read the value? */
+static bool is_read_in_kernel(const Emit *e, const Def *d)
+{
+    Search s = {.node = d->node};
+    for (int i = 0; i < e->k->defs.n; i++) each_read(e->c, e->k->defs.at[i], find_read, &s);
+    return s.found;
 }
 
 static bool is_read_again(const Emit *e, const Def *d, const Index *ix)
@@ -202,12 +234,14 @@ static void emit_map(Emit *e, const Def *d, bool straight)
     Index ix = open_index(e, &d->domain, d->domain.rank);
     Buffer *only = d->home ? d->home : d->copies.n ? d->copies.at[0] : NULL;
     int places = d->copies.n + (d->home && (!d->copies.n || d->copies.at[0] != d->home));
-    bool again = !d->is_store && (is_read_again(e, d, &ix) || (straight && e->k->groups.n > 1));
+    bool again = !d->is_store && (is_read_again(e, d, &ix) || (straight && is_read_in_kernel(e, d)));
     bool direct = only && places == 1 && !again;
     if (direct && !d->is_store && emit_in_place(e, d->node, only, &ix)) return;
     Frag f = d->is_store ? value_of(e, d->node, &ix) : operation_of(e, d->node, &ix);
     if (direct)
         store(e, only, &d->node->type.shape, &ix, f);
+    else if (!d->is_store && d->home && d->home->memory == MEM_STACK && !d->home->type.shape.rank)
+        keep_scalar(e, d, &ix, f);
     else
         keep_value(e, d, &ix, f);
 }

@@ -247,7 +247,8 @@ Value lower_grad(Env *e, const Expr *x);
 Value stated_call(const Value *f, const Value *values, Value result, Span at);
 void collect_targets(Env *e, const StmtList *body);
 Value mark_target(const Env *e, const char *name, Value v);
-void name_value(Value *v, const char *name);
+/* lent: by the library, until a name in the user's text takes its place */
+void name_value(Value *v, const char *name, bool lent);
 
 /* ---- lower_set.c ---- */
 Value params_value(Env *e, const Inst *of, Span at);

@@ -51,15 +51,17 @@ Value mark_target(const Env *e, const char *name, Value v)
     return value_node(m, v.span);
 }
 
-void name_value(Value *v, const char *name)
+void name_value(Value *v, const char *name, bool lent)
 {
-    if (v->kind != V_NODE || v->node->name) return;
+    if (v->kind != V_NODE || (v->node->name && (lent || !v->node->name_is_lent))) return;
     switch (v->node->op) {
     case OP_INPUT:
     case OP_PARAM:
     case OP_STATE:
     case OP_CONST: return;
-    default: v->node->name = name;
+    default:
+        v->node->name = name;
+        v->node->name_is_lent = lent;
     }
 }
 

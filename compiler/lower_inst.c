@@ -114,6 +114,17 @@ Value call_stack(Env *e, const Builtin *b, ArgumentList *args, Span whole)
     return s;
 }
 
+/* What a layer makes and returns is called as the instance, Dense1, unless its text has a name for
+ * it that is not the library's. `first`: the nodes before it are not the layer's. */
+static void name_result(const Inst *inst, Value *v, const Graph *g, int first)
+{
+    const char *dot = strrchr(inst->path, '.'), *name = dot ? dot + 1 : inst->path;
+    bool made = v->kind == V_NODE && low->g == g && v->node->id >= first;
+    if (!made || (*name >= '0' && *name <= '9')) return;
+    if (v->node->name_is_lent) v->node->name = NULL;
+    name_value(v, intern_str(name), true);
+}
+
 /* The same instance applied to the same values is the same value, draws and updates included. */
 Value instance_apply(Inst *inst, ArgumentList *args, Span whole)
 {
@@ -130,7 +141,10 @@ Value instance_apply(Inst *inst, ArgumentList *args, Span whole)
     inst->applications++;
     if (!inst->first_use.src) inst->first_use = whole.src && whole.src->is_std ? low->user_call : whole;
     if (!open_call(&inst->layer, args, inst, whole, &outer, values)) return value_poison();
+    const Graph *g = low->g;
+    int first = g->nodes.n;
     Value v = call_body(&inst->layer, outer, values, whole);
+    name_result(inst, &v, g, first);
     Memo m = {.inst = inst, .result = v};
     bool named = false;
     for (int i = 0; i < args->n; i++) {

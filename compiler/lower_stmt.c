@@ -216,7 +216,7 @@ void define_name(Env *e, Name name, Value v)
         return;
     }
     v = mark_target(e, name.s, v);
-    name_value(&v, name.s);
+    name_value(&v, name.s, name.span.src && name.span.src->is_std);
     env_set(e, name.s, v, name.span);
 }
 
