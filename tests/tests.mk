@@ -48,8 +48,8 @@ update: $(B)/nnc $(B)/trailers
 
 .PHONY: check coverage update
 
-# Times against PyTorch, where PYTHON has it: never a test.
+# Times against other libraries, where PYTHON has them: never a test. See tests/bench/README.md.
 bench: $(B)/nnc $(B)/libnnrt.a
-	CC="$(CC)" sh tests/bench/bench.sh $(abspath $(B))
+	sh tests/bench/bench.sh $(B)
 
 .PHONY: bench

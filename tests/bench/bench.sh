@@ -13,6 +13,7 @@ build=$(cd "${1:?usage: tests/bench/bench.sh BUILD-FOLDER}" && pwd)
 runtime=$here/../../runtime
 out=$build/bench
 THREADS=${THREADS:-1} PYTHON=${PYTHON:-python3}
+export THREADS
 only=" ${ONLY:-xor mlp lenet vgg lstm gpt growth products} "
 rounds=5 limit=1
 [ -z "${QUICK:-}" ] || rounds=2 limit=0.1

@@ -1,41 +1,46 @@
 /* serve.h - a process that is asked for times. After "ready" it reads lines "TASK SECONDS" and answers
  * each with the least time of one call of the task, in microseconds, within these seconds; "-" for a
- * task that it does not have. `turns` asks several of them in turn. */
+ * task that it does not have. `turns` asks several of them in turn. With one thread (THREADS=1) it is
+ * the processor's time, in which nothing else that runs on the machine is counted. */
 #ifndef SERVE_H
 #define SERVE_H
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 /* `reset`, if any, comes before each question: training starts from the same weights. */
 typedef struct Task { const char *name; void (*run)(void); void (*reset)(void); } Task;
 
-static double seconds(void)
+static double seconds(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* The least time of a call, in microseconds. A sample is as many calls as take 20 microseconds, so that
+static double sample(void (*run)(void), int times)
+{
+    const char *threads = getenv("THREADS");
+    bool one = threads && !strcmp(threads, "1");
+    clockid_t clock = one ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC;
+    double start = seconds(clock);
+    for (int i = 0; i < times; i++) run();
+    return seconds(clock) - start;
+}
+
+/* The least time of a call, in microseconds. A sample is as many calls as take 100 microseconds, so that
  * the clock does not matter. */
 static double least(void (*run)(void), double limit)
 {
     int times = 1;
-    double best = 1e30, end = seconds() + limit, start, took;
+    double end = seconds(CLOCK_MONOTONIC) + limit, best, took;
     run();
-    for (;; times *= 2) {
-        start = seconds();
-        for (int i = 0; i < times; i++) run();
-        if ((took = seconds() - start) >= 20e-6) break;
-    }
-    do {
-        if (took / times < best) best = took / times;
-        start = seconds();
-        for (int i = 0; i < times; i++) run();
-        took = seconds() - start;
-    } while (start + took < end);
-    return 1e6 * (took / times < best ? took / times : best);
+    while ((best = sample(run, times)) < 100e-6) times *= 2;
+    while (seconds(CLOCK_MONOTONIC) < end)
+        if ((took = sample(run, times)) < best) best = took;
+    return 1e6 * best / times;
 }
 
 static int serve(const Task *tasks, int n)
