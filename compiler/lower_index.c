@@ -1,6 +1,6 @@
 /* lower_index.c - brackets behind a tensor: slices, `new` axes, gathers; and array literals.
- * In: x[0:T], x[.., 2], b[:, new], E[tokens], [[0, 1], [1, 0]]. Out: slices, reshapes and gathers;
- * every bound is proved at compile time. */
+ * In: x[0:T], x[.., 2], b[:, new], E[tokens], x[2:4, i], [[0, 1], [1, 0]]. Out: slices, reshapes and
+ * gathers; every bound that is no data is proved at compile time. */
 #include "lower.h"
 
 #include <limits.h>
@@ -13,6 +13,8 @@ typedef struct Cut {          /* the block being taken, and the shape that is le
     SizeRef lo[MAX_RANK];
     Shape block, result;
     int axis;                 /* next axis of the operand */
+    Node *index[MAX_RANK];    /* by axis of the result: data that picks from it, or NULL */
+    const Expr *array;        /* the index among them that is an array */
 } Cut;
 
 static bool too_many(const Expr *x, const Value *v)
@@ -88,6 +90,70 @@ static void cut_whole(const Shape *s, Cut *c)
     c->result.size[c->result.rank++] = s->size[c->axis++];
 }
 
+/* ---- indices that are data ---- */
+
+/* A constant array of indices; negative ones count from the end. */
+static Node *constant_indices(const Expr *x, const Value *v, SizeRef size)
+{
+    long n = 0, rows = 0;
+    size_is_const(shape_count(&v->shape), &n);
+    bool fixed = size_is_const(size, &rows);
+    Value from_front = *v;
+    double *k = NEW_N(double, n + 1);
+    for (long i = 0; i < n; i++) {
+        k[i] = v->table[i] < 0 && fixed ? v->table[i] + (double)rows : v->table[i];
+        bool inside = k[i] >= 0 && k[i] < (double)size_lower(size);
+        if (k[i] == floor(k[i]) && !inside) return outside(x, size_const((long)v->table[i]), size), NULL;
+    }
+    from_front.table = k;
+    return value_to_node(&from_front, ELEM_I32);
+}
+
+static bool cut_data(const Expr *x, Value *index, const Value *v, const Shape *s, Cut *c)
+{
+    if (c->axis >= s->rank) return too_many(x, v);
+    Node *n = index->kind == V_TABLE ? constant_indices(x, index, s->size[c->axis]) : index->kind == V_NODE ? index->node : NULL;
+    if (!n && index->kind == V_TABLE) return false;
+    if (!n || !elem_is_int(n->type.elem)) {
+        Diag *d = error_at("E0320", x->span, "an index must be an integer, this is %s", value_text(index));
+        diag_here(d, "%s", "");
+        diag_hint(d, "convert it: `i32(..)`");
+        return false;
+    }
+    if (n->type.shape.rank && c->array) {
+        Diag *d = error_at("E0304", x->span, "two indices are arrays: this could mean pairs or a block");
+        diag_here(d, "%s", value_text(index));
+        diag_label(d, c->array->span, "an array too");
+        diag_hint(d, "for pairs write `y[k] = x[i[k], j[k]];`, for a block take one after the other: `x[i][:, j]`");
+        return false;
+    }
+    if (n->type.shape.rank) c->array = x;
+    c->index[c->result.rank] = n;
+    cut_whole(s, c);
+    return true;
+}
+
+/* y = x with the axis replaced by those of the index: row gathers with the axis brought to the front. */
+static Node *take(Node *x, int axis, Node *index)
+{
+    int perm[MAX_RANK], back[MAX_RANK], rank = x->type.shape.rank, r = index->type.shape.rank;
+    if (axis == 0) return n_gather(low->g, x, index);
+    for (int i = 0; i < rank; i++) perm[i] = i == 0 ? axis : i <= axis ? i - 1 : i;
+    for (int i = 0; i < rank - 1 + r; i++) back[i] = i < axis ? r + i : i < axis + r ? i - axis : i;
+    return n_transpose(low->g, n_gather(low->g, n_transpose(low->g, x, perm), index), back);
+}
+
+/* From the last axis to the first, so that the axes still to come keep their numbers. */
+static Value take_all(Node *x, const Cut *c, const Expr *whole, const Value *v)
+{
+    for (int i = c->result.rank - 1; i >= 0; i--) {
+        if (!c->index[i]) continue;
+        if (x->type.shape.rank - 1 + c->index[i]->type.shape.rank > MAX_RANK) return too_many(whole, v), value_poison();
+        x = take(x, i, c->index[i]);
+    }
+    return value_node(x, whole->span);
+}
+
 /* How many axes of the operand the items behind `..` take. */
 static int axes_behind(const ExprList *items, int from)
 {
@@ -121,39 +187,7 @@ static bool cut_item(Env *e, const ExprList *items, int i, const Value *v, const
     Value index = lower_expr(e, x);
     if (index.kind == V_POISON) return false;
     if (index.kind == V_NUMBER && index.size) return cut_index(x, index.size, v, s, c);
-    Diag *d = error_at("E0208", x->span, "an index that is data (%s) stands first, as in `E[tokens]`", value_text(&index));
-    diag_here(d, "%s", "");
-    return false;
-}
-
-static Value lower_slices(Env *e, Node *n, const Value *v, const ExprList *items, int first, Span at)
-{
-    Cut c = {.block = n->type.shape};
-    const Shape s = n->type.shape;
-    for (int i = 0; i < first; i++) cut_whole(&s, &c);
-    for (int i = first ? 1 : 0; i < items->n; i++)
-        if (!cut_item(e, items, i, v, &s, &c)) return value_poison();
-    while (c.axis < s.rank) {
-        if (c.result.rank == MAX_RANK) return too_many(items->at[0], v), value_poison();
-        cut_whole(&s, &c);
-    }
-    place_at(at);
-    return value_node(n_reshape(low->g, n_slice(low->g, n, c.lo, &c.block), &c.result), at);
-}
-
-/* E[tokens]: rows by number; further items index what a row is. */
-static Value lower_gather(Env *e, Node *n, const Value *v, Node *index, const Expr *x)
-{
-    if (!elem_is_int(index->type.elem)) {
-        Diag *d = error_at("E0320", x->list.at[0]->span, "an index must be an integer, this is %s", type_text(index->type));
-        diag_here(d, "%s", "");
-        diag_hint(d, "convert it: `i32(..)`");
-        return value_poison();
-    }
-    if (index->type.shape.rank + n->type.shape.rank - 1 > MAX_RANK) return too_many(x, v), value_poison();
-    Node *rows = n_gather(low->g, n, index);
-    if (x->list.n == 1) return value_node(rows, x->span);
-    return lower_slices(e, rows, v, &x->list, index->type.shape.rank, x->span);
+    return cut_data(x, &index, v, s, c);
 }
 
 Value lower_index(Env *e, Value base, const Expr *x)
@@ -165,18 +199,17 @@ Value lower_index(Env *e, Value base, const Expr *x)
     }
     Node *n = value_to_node(&base, ELEM_REAL);
     if (!n) return value_poison();
-    if (n->type.shape.rank == 0 && axes_behind(&x->list, 0) > 0) return too_many(x, &base), value_poison();
-    const Expr *first = x->list.at[0];
-    if (first->kind <= EX_SELECT) {
-        Value index = lower_expr(e, first);
-        if (index.kind == V_POISON) return index;
-        if (index.kind == V_TABLE) {
-            Node *t = value_to_node(&index, ELEM_I32);
-            return t ? lower_gather(e, n, &base, t, x) : value_poison();
-        }
-        if (index.kind == V_NODE) return lower_gather(e, n, &base, index.node, x);
+    const Shape s = n->type.shape;
+    Cut c = {.block = s};
+    for (int i = 0; i < x->list.n; i++)
+        if (!cut_item(e, &x->list, i, &base, &s, &c)) return value_poison();
+    while (c.axis < s.rank) {
+        if (c.result.rank == MAX_RANK) return too_many(x->list.at[0], &base), value_poison();
+        cut_whole(&s, &c);
     }
-    return lower_slices(e, n, &base, &x->list, 0, x->span);
+    place_at(x->span);
+    Node *block = n_reshape(low->g, n_slice(low->g, n, c.lo, &c.block), &c.result);
+    return take_all(block, &c, x, &base);
 }
 
 /* ---- array literals ---- */
