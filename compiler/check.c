@@ -221,6 +221,22 @@ static void check_stmt(Names *n, const Stmt *s)
     }
 }
 
+/* What a test runs is seen without running it: a call. */
+static void check_test_stmt(const Stmt *s)
+{
+    const Expr *x = s->value;
+    bool runs = s->kind == ST_CHECK_GRAD || s->kind == ST_REPEAT;
+    bool call = runs && (x->kind == EX_CALL || (x->kind == EX_BINARY && x->op == O_PIPE) || x->kind == EX_ERROR);
+    if (runs && !call) {
+        Diag *d = error_at("E0204", x->span, "`%s` takes a call of an entry", s->kind == ST_REPEAT ? "repeat" : "check_grad");
+        diag_here(d, "%s", "");
+    }
+    if (s->kind == ST_ASSERT && x->kind == EX_NUMBER) {
+        Diag *d = error_at("E0321", x->span, "an assertion is a condition, this is a number");
+        diag_here(d, "%s", "");
+    }
+}
+
 static void check_body(Names *n, const StmtList *body)
 {
     for (int i = 0; i < body->n; i++) check_stmt(n, body->at[i]);
@@ -270,7 +286,10 @@ static void check_decl(const Module *m, const Decl *d)
     case DECL_FN:
     case DECL_LAYER:
     case DECL_ENTRY: check_function(m, d); return;
-    case DECL_TEST: check_body(&n, &d->body); return;
+    case DECL_TEST:
+        check_body(&n, &d->body);
+        for (int i = 0; i < d->body.n; i++) check_test_stmt(d->body.at[i]);
+        return;
     case DECL_STMT:
         check_type(&n, d->stmt->type);
         check_expr(&n, d->stmt->value);

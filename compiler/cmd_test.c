@@ -111,6 +111,14 @@ static void run_assert(Run *r, const Stmt *s)
         r->wrong_program = true;
         return;
     }
+    for (int i = 0; i < values.n; i++) {
+        if (values.at[i]->elem == ELEM_BOOL) continue;
+        Diag *d = error_at("E0321", x->span, "an assertion is a condition, this is %s", elem_text(values.at[i]->elem));
+        diag_here(d, "%s", "");
+        diag_hint(d, "compare it: `assert %s == ..;`", span_text(x->span));
+        r->wrong_program = true;
+        return;
+    }
     for (int i = 0; i < values.n; i++)
         for (long k = 0; k < values.at[i]->count; k++)
             if (values.at[i]->v[k] == 0) {

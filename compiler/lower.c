@@ -330,6 +330,18 @@ static void touch_file_level(void)
     for (int i = 0; i < low->p->params.n; i++) low->p->params.at[i]->is_used = false;
 }
 
+static void require_at_file_level(void)
+{
+    begin_graph(NULL);
+    for (int i = 0; i < low->root->decls.n; i++) {
+        const Decl *d = low->root->decls.at[i];
+        if (d->kind != DECL_STMT || d->stmt->kind != ST_REQUIRE) continue;
+        Env *e = env_new(NULL, low->root, NULL, low->file);
+        e->sees_dims = true;
+        lower_require(e, d->stmt);
+    }
+}
+
 static void warn_unused(void)
 {
     for (int i = 0; i < low->p->params.n; i++) {
@@ -366,6 +378,8 @@ Program *lower_module(Module *m, const char *program_name)
     while (!diag_errors()) {
         low->final_round = known == low->p->params.n + low->p->states.n;
         known = low->p->params.n + low->p->states.n;
+        low->requirements.n = 0;
+        require_at_file_level();
         for (int i = 0; i < low->p->entries.n; i++) lower_entry(low->p->entries.at[i]);
         for (int i = 0; i < low->p->entries.n; i++) check_memory(low->p->entries.at[i]->g);
         if (low->final_round) break;

@@ -124,6 +124,11 @@ typedef struct ScanScope {
     int n_fixed;
 } ScanScope;
 
+/* What `sizeof` speaks of, in bytes; a `require` with it waits until the memory is planned. */
+typedef struct Footprint { double work, stack, params, states; } Footprint;
+typedef struct Requirement { Env *env; const Stmt *stmt; const Entry *entry; } Requirement;
+typedef VEC(Requirement) RequirementList;
+
 typedef struct Memo { Inst *inst; ValueList args; Value result; } Memo;
 typedef struct Site { const char *key; long id; } Site;
 typedef struct GlobalValue { const Decl *decl; Value value; int state; } GlobalValue;
@@ -150,6 +155,8 @@ typedef struct Lower {
     bool final_round;
     Span user_call;           /* the innermost call that is written in the user's files */
     struct TestEnv *test;
+    RequirementList requirements;
+    const Footprint *footprint; /* known now, while they are checked */
 } Lower;
 extern Lower *low;            /* one program is lowered at a time */
 
@@ -282,6 +289,8 @@ Slot *declare_slot(Env *e, const Stmt *s);
 Slot *slot_of_node(const Node *n);                     /* of a PARAM or STATE node; NULL: it is none */
 void record_update(Slot *slot, Node *value, Span at);
 
+
+void lower_require(Env *e, const Stmt *s);
 
 /* ---- lower_test.c ---- */
 Value test_call_entry(const Value *f, const ArgumentList *args, Span whole);

@@ -309,12 +309,28 @@ static Value call_size(Env *e, const Builtin *b, ArgumentList *args, Span whole)
     return value_size(t.shape.size[k < 0 ? k + t.shape.rank : k], whole);
 }
 
-static Value call_unavailable(Env *e, const Builtin *b, ArgumentList *args, Span whole)
+/* sizeof(work), sizeof(stack), sizeof(params), sizeof(states), or of a tensor, in bytes */
+static Value call_sizeof(Env *e, const Builtin *b, ArgumentList *args, Span whole)
 {
-    (void)e, (void)args;
-    Diag *d = error_at("E0208", whole, "`%s` is not available yet", b->name);
-    diag_here(d, "%s", "");
-    return value_poison();
+    (void)e;
+    Value v;
+    Type t;
+    static const char *const names[] = {"x"};
+    const Footprint *f = low->footprint;
+    if (!sort_arguments(args, names, 1, 1, b->name, whole, &v)) return value_poison();
+    if (!f) {
+        Diag *d = error_at("E0306", whole, "`sizeof` is known only when the memory is planned");
+        diag_here(d, "%s", "");
+        diag_hint(d, "it can stand in a `require`, as in `require sizeof(work) <= 65536, \"..\";`");
+        return value_poison();
+    }
+    bool stack = v.kind == V_BUILTIN && v.builtin->call == call_stack;
+    if (v.kind == V_STRING && !strcmp(v.text, "work")) return value_number(f->work, whole);
+    if (v.kind == V_STRING && !strcmp(v.text, "states")) return value_number(f->states, whole);
+    if (stack) return value_number(f->stack, whole);
+    if (v.kind == V_SET && v.is_params) return value_number(f->params, whole);
+    if (v.kind != V_NUMBER && value_type(&v, &t)) return value_size(size_mul(shape_count(&t.shape), size_const(elem_bytes(t.elem))), whole);
+    return bad_value(&v, "E0204", "`sizeof` takes `work`, `stack`, `params`, `states` or a tensor");
 }
 
 const Builtin builtins[] = {
@@ -369,8 +385,7 @@ const Builtin builtins[] = {
     {"size", call_size, OP_SIZE, false, "size(x, axis)"},
     {"rearrange", call_rearrange, OP_COUNT, false, "rearrange(x, \"pattern\")"},
     {"stack", call_stack, OP_COUNT, true, "value"},
-    {"cumsum", call_unavailable, OP_COUNT, false, "cumsum(x, axis = ..)"},
-    {"sizeof", call_unavailable, OP_COUNT, false, "sizeof(work)"},
+    {"sizeof", call_sizeof, OP_COUNT, false, "sizeof(work)"},
     {0},
 };
 
@@ -381,7 +396,7 @@ const Builtin *builtin_find(const char *name)
     return NULL;
 }
 
-static const char *const words[] = {"inf", "pi", "true", "false", "params", "work"};
+static const char *const words[] = {"inf", "pi", "true", "false", "params", "work", "states"};
 
 bool is_builtin_name(const char *name)
 {

@@ -142,7 +142,7 @@ static Value constant_name(const char *name, Span at, bool *found)
     if (!strcmp(name, "pi")) return value_number(3.14159265358979323846, at);
     if (!strcmp(name, "true")) return value_bool(true, at);
     if (!strcmp(name, "false")) return value_bool(false, at);
-    if (!strcmp(name, "work")) return (Value){.kind = V_STRING, .span = at, .text = name};
+    if (!strcmp(name, "work") || !strcmp(name, "states")) return (Value){.kind = V_STRING, .span = at, .text = name};
     *found = false;
     return value_poison();
 }

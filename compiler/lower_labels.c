@@ -387,6 +387,26 @@ static Value in_order(const Indices *ix, const Labelled *l, const int *order, in
     return x ? value_node(n_transpose(low->g, x, perm), at) : value_poison();
 }
 
+/* y[i in 4]: i32 = ..: the type of one element */
+static bool check_element(const Stmt *s, Labelled *l)
+{
+    Type have;
+    if (!s->type) return true;
+    if (s->type->is_tuple || s->type->dims.n) {
+        Diag *d = error_at("E0303", s->type->span, "behind indices stands the type of one element");
+        diag_here(d, "%s", "");
+        diag_hint(d, "the sizes are those of the indices: `%s[..]: %s = ..`", s->names.at[0].s, elem_text(s->type->elem));
+        return false;
+    }
+    if (l->v.kind == V_NUMBER) l->v = value_node(value_to_node(&l->v, s->type->elem), l->v.span);
+    if (!value_type(&l->v, &have) || have.elem == s->type->elem) return l->v.kind != V_POISON;
+    Diag *d = error_at("E0303", s->value->span, "an element is %s, declared is %s", elem_text(have.elem), elem_text(s->type->elem));
+    diag_here(d, "%s", "");
+    diag_label(d, s->type->span, "declared here");
+    diag_hint(d, "convert it: `%s(..)`", elem_text(s->type->elem));
+    return false;
+}
+
 void lower_indexed(Env *e, const Stmt *s)
 {
     Indices ix = {0};
@@ -402,8 +422,7 @@ void lower_indexed(Env *e, const Stmt *s)
     int n = ix.n;
     Labelled l = ok ? labelled_expr(e, &ix, s->value) : labelled_poison();
     place_at(s->span);
-    if (!is_poison(&l)) v = in_order(&ix, &l, order, n, s->value->span);
-    if (s->type && v.kind != V_POISON && !check_result(e, s->type, &v, s->span)) v = value_poison();
+    if (!is_poison(&l) && check_element(s, &l)) v = in_order(&ix, &l, order, n, s->value->span);
     define_name(e, s->names.at[0], v);
 }
 

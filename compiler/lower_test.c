@@ -135,13 +135,13 @@ bool test_define(struct TestEnv *t, const Stmt *s)
 {
     int before = diag_errors();
     low->test = t;
-    if (s->kind == ST_DEF && !s->is_draw) lower_def(t->env, s);
-    else if (s->kind == ST_TUPLE) {
+    if (s->kind != ST_TUPLE) lower_one(t->env, s);
+    else {
         Value v = lower_expr(t->env, s->value);
         bool fits = v.kind == V_TUPLE && v.parts.n == s->names.n;
         if (!fits && v.kind != V_POISON) error_at("E0205", s->value->span, "%d names for %s", s->names.n, value_text(&v));
         for (int i = 0; i < s->names.n; i++) env_set(t->env, s->names.at[i].s, fits ? v.parts.at[i] : value_poison(), s->names.at[i].span);
-    } else error_at("E0208", s->span, "this cannot stand in a test");
+    }
     low->test = NULL;
     return diag_errors() == before;
 }

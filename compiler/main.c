@@ -34,6 +34,7 @@ Program *load_program(int *code)
     }
     Module *m = check_module(src);
     Program *p = m ? lower_module(m, options.name ? options.name : model_name(path)) : NULL;
+    if (p) check_footprint(p);
     bool failed = diag_errors() > 0;
     diag_flush(stderr);
     return failed ? NULL : p;

@@ -488,6 +488,11 @@ Module *check_module(const Source *src);
 /* Every entry as a graph, with shapes checked and gradients built. NULL when there were errors. */
 Program *lower_module(Module *m, const char *program_name);
 
+/* ---- footprint.c: requirements on memory ------------------------------------------------------------- */
+
+/* Plans the memory of the entries where a `require` speaks of it, and reports what does not hold. */
+void check_footprint(Program *p);
+
 /* ---- lower_test.c: tests and numerical checks ---------------------------------------------------------- */
 
 /* How a test runs an entry; results as in machine_call. */

@@ -80,7 +80,7 @@ static void yyerror(const Span *at, Parser *p, const char *message);
 %type <init> init
 %type <binding> seq start_value
 %type <bindings> seqs start_values
-%type <stmt> stmt def param_stmt state_stmt scan_stmt test_stmt
+%type <stmt> stmt def param_stmt state_stmt require_stmt scan_stmt test_stmt
 %type <stmts> body block stmts test_stmts
 %type <gradient> gradient
 
@@ -106,6 +106,7 @@ item:
   | test_decl
   | param_stmt                          { $$ = decl_stmt(p, @$, $1); }
   | state_stmt                          { $$ = decl_stmt(p, @$, $1); }
+  | require_stmt                        { $$ = decl_stmt(p, @$, $1); }
   | def                                 { $$ = decl_stmt(p, @$, $1); }
   ;
 
@@ -242,9 +243,13 @@ stmt:
   | "emit" "name" "=" expr ";"          { $$ = stmt_value(p, ST_EMIT, @$, $2, $4); }
   | "update" postfix "=" expr ";"       { $$ = stmt_value(p, ST_UPDATE, @$, NULL, $4);
                                           $$->target = $2; }
-  | "require" expr "," "string" ";"     { $$ = stmt_value(p, ST_REQUIRE, @$, NULL, $2);
-                                          $$->text = $4->text; }
+  | require_stmt
   | "return" exprs ";"                  { $$ = stmt_new(p, ST_RETURN, @$); $$->list = $2; }
+  ;
+
+require_stmt:
+    "require" expr "," "string" ";"     { $$ = stmt_value(p, ST_REQUIRE, @$, NULL, $2);
+                                          $$->text = $4->text; }
   ;
 
 def:

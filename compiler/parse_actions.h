@@ -84,7 +84,7 @@ static Decl *decl_stmt(const Parser *p, Span span, Stmt *stmt)
 {
     Decl *d = decl_new(p, DECL_STMT, span);
     d->stmt = stmt;
-    d->name = stmt->names.at[0];
+    if (stmt->names.n) d->name = stmt->names.at[0];
     return d;
 }
 
