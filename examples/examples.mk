@@ -1,9 +1,13 @@
-# The examples: build/examples/NAME/NAME from examples/NAME/NAME.nn and examples/NAME/*.c.
+# The examples: build/examples/NAME/NAME from examples/NAME/NAME.nn and examples/NAME/*.c, and what
+# several of them share from examples/common.
 #   make examples    builds them all
 #   make demo        trains and uses the network of examples/digits on Debian's Fashion-MNIST
 
 comma := ,
-EXAMPLES := graph gates xor theta descent neuron digits
+SIMPLE   := graph gates xor theta descent neuron
+TRAINED  := digits lenet vae physics
+LEARNING := progress.c curve.c idx.c png.c
+EXAMPLES := $(SIMPLE) $(TRAINED)
 EXAMPLE_BIN := $(foreach e,$(EXAMPLES),$(B)/examples/$(e)/$(e)) $(B)/examples/digits/predict
 DEMO_DATA := /usr/share/datasets/fashion-mnist
 DEMO_TEXT := make demo needs zlib and pictures: apt-get install zlib1g-dev dataset-fashion-mnist
@@ -19,20 +23,21 @@ $(B)/examples/$(1)/$(2).c $(B)/examples/$(1)/$(2).h &: examples/$(1)/$(1).nn $(B
 	touch $(B)/examples/$(1)/$(2).c $(B)/examples/$(1)/$(2).h
 endef
 
-# $(call PROGRAM,FOLDER,NAME,MODEL,SOURCES,LIBRARIES)
+# $(call PROGRAM,FOLDER,NAME,MODEL,SOURCES,SHARED,LIBRARIES): SHARED lie in examples/common.
+PARTS = $(4:%=examples/$(1)/%) $(5:%=examples/common/%)
 define PROGRAM
-$(B)/examples/$(1)/$(2): $(4:%=examples/$(1)/%) $(wildcard examples/$(1)/*.h) \
+$(B)/examples/$(1)/$(2): $(PARTS) $(wildcard examples/$(1)/*.h examples/common/*.h) \
     $(B)/examples/$(1)/$(3).c $(B)/examples/$(1)/$(3).h $(B)/libnnrt.a
 	$(CC) $(STD) $(CFLAGS) $(SANFLAGS) $(WARN) -D_POSIX_C_SOURCE=200809L -Iruntime \
-	    -I$(B)/examples/$(1) -Iexamples/$(1) -o $$@ $(4:%=examples/$(1)/%) \
-	    $(B)/examples/$(1)/$(3).c $(B)/libnnrt.a $(5) -lm
+	    -I$(B)/examples/$(1) -Iexamples/$(1) -Iexamples/common -o $$@ $(PARTS) \
+	    $(B)/examples/$(1)/$(3).c $(B)/libnnrt.a $(6) -lm
 endef
 
 $(foreach e,$(EXAMPLES),$(eval $(call MODEL,$(e),$(e),)))
-$(foreach e,$(filter-out digits,$(EXAMPLES)),$(eval $(call PROGRAM,$(e),$(e),$(e),main.c,)))
+$(foreach e,$(SIMPLE),$(eval $(call PROGRAM,$(e),$(e),$(e),main.c,,)))
+$(foreach e,$(TRAINED),$(eval $(call PROGRAM,$(e),$(e),$(e),main.c,$(LEARNING),-lz)))
 $(eval $(call MODEL,digits,reader,--name reader --entries predict$(comma)probs -D B=1))
-$(eval $(call PROGRAM,digits,digits,digits,main.c curve.c idx.c,-lz))
-$(eval $(call PROGRAM,digits,predict,reader,predict.c idx.c,-lz))
+$(eval $(call PROGRAM,digits,predict,reader,predict.c,idx.c,-lz))
 
 $(B)/examples:
 	mkdir -p $@

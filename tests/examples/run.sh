@@ -36,13 +36,15 @@ contains() {
 
 clean() { # COMPILER FILE FOLDER
     "$1" -std=c11 -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror -D_POSIX_C_SOURCE=200809L \
-        -I"$INCLUDE" -I"$build/examples/$3" -Iexamples/"$3" -fsyntax-only "$2"
+        -I"$INCLUDE" -I"$build/examples/$3" -Iexamples/"$3" -Iexamples/common -fsyntax-only "$2"
 }
 
 for folder in examples/*/; do
     e=$(basename "$folder")
-    check "$e: its own tests" "$NNC" test "examples/$e/$e.nn"
-    check "$e: build" make_program "$build/examples/$e/$e"
+    if [ "$e" != common ]; then
+        check "$e: its own tests" "$NNC" test "examples/$e/$e.nn"
+        check "$e: build" make_program "$build/examples/$e/$e"
+    fi
     for cc in gcc clang; do
         command -v $cc >/dev/null || continue
         for c in examples/"$e"/*.c; do
@@ -60,7 +62,33 @@ check "gates: the error" same_output examples/gates/through_the_threshold.txt th
 check "gates: the error in the README" \
     contains examples/gates/README.md examples/gates/through_the_threshold.txt
 
+# PROGRAM ARGUMENT..: a small training, after which $SCRATCH/out has what it said
+tries() {
+    e=$1
+    shift
+    "$build/examples/$e/$e" "$@" >"$SCRATCH/out" || { cat "$SCRATCH/out"; return 1; }
+}
+# NUMBER "<" or ">" NUMBER, where the first stands in $SCRATCH/out behind the last of the WORDS
+finds() { # WORDS SIGN NUMBER
+    awk -v words="$1" -v sign="$2" -v bound="$3" '
+        (at = index($0, words)) { found = substr($0, at + length(words)) + 0; seen = 1 }
+        END { exit !(seen && (sign == "<" ? found < bound : found > bound)) }' "$SCRATCH/out"
+}
+is_png() { # FILE : the signature, and the end of the last chunk
+    [ "$(head -c 8 "$1" | od -An -tx1)" = " 89 50 4e 47 0d 0a 1a 0a" ] &&
+        [ "$(tail -c 8 "$1" | od -An -tx1)" = " 49 45 4e 44 ae 42 60 82" ]
+}
+
+check "physics: learns" tries physics 2000 "$SCRATCH/weights" "$SCRATCH/physics.svg"
+check "physics: is exact" finds "the largest error is" "<" 0.01
+check "physics: the picture" grep -c '^<polyline .*/>$' "$SCRATCH/physics.svg"
+
 if [ -d $fashion ]; then
+    check "lenet: learns" tries lenet $fashion 1 "$SCRATCH/weights" 6400
+    check "lenet: is right" finds "test accuracy" ">" 70
+    check "vae: learns" tries vae $fashion 1 "$SCRATCH/weights" "$SCRATCH/vae.png" 6400
+    check "vae: reconstructs" finds "test: reconstruction" "<" 320
+    check "vae: the picture" is_png "$SCRATCH/vae.png"
     learn() { "$build/examples/digits/digits" $fashion 1 "$SCRATCH/$1" >"$SCRATCH/$1.out"; }
     lines() { grep '^epoch' "$SCRATCH/$1.out" | sed 's/ *[0-9]* s left$//'; }
     repeats() { learn again && [ "$(lines first)" = "$(lines again)" ]; }

@@ -28,6 +28,12 @@ static float average(const float *y, int from, int to)
     return sum / (float)(to - from);
 }
 
+/* In six characters, if that is possible. */
+static void print_label(double value)
+{
+    printf(value >= 100 ? "%6.1f " : value >= 0.001 ? "%6.3f " : "%6.0e ", value);
+}
+
 void curve_print(const float *y, int n, int columns, const char *below)
 {
     unsigned cell[ROWS][MOST];
@@ -56,8 +62,8 @@ void curve_print(const float *y, int n, int columns, const char *below)
         before = at;
     }
     for (int r = 0; r < ROWS; r++) {
-        if (r == 0) printf("%6.3f ", (double)high);
-        else if (r == ROWS - 1) printf("%6.3f ", (double)low);
+        if (r == 0) print_label((double)high);
+        else if (r == ROWS - 1) print_label((double)low);
         else printf("%6s ", "");
         int last = (dots + 1) / 2;
         while (last > 0 && !cell[r][last - 1]) last--;
