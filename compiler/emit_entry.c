@@ -13,12 +13,6 @@ static const char *slot_access(const Slot *s)
     return format("m->%s.%s", s->is_state ? "state" : "params", c_slot(s));
 }
 
-static const char *last_piece(const char *path)
-{
-    const char *dot = strrchr(path, '.');
-    return dot ? dot + 1 : path;
-}
-
 static const char *name_of_buffer(const Emit *e, const Buffer *b)
 {
     for (int i = 0; i < e->c->defs.n; i++)

@@ -8,12 +8,6 @@
 
 /* ---- names and numbers ---- */
 
-static const char *last_piece(const char *path)
-{
-    const char *dot = strrchr(path, '.');
-    return dot ? dot + 1 : path;
-}
-
 /* A name for a value that the user did not name: after where it goes, or after what it is. */
 static const char *name_for(Names *names, const Def *d)
 {

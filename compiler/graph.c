@@ -116,6 +116,22 @@ static void mark_live(const Graph *g, Node *const *roots, int n_roots, bool *liv
         for (int k = 0; live[i] && k < g->nodes.at[i]->n_in; k++) live[g->nodes.at[i]->in[k]->id] = true;
 }
 
+void name_as(Node *to, const Node *from)
+{
+    if (to->name) return;
+    to->name = from->name;
+    to->owner = from->owner;
+}
+
+void note_as(Node *to, const Node *from, Node *const *map)
+{
+    to->span = from->span;
+    to->name = from->name;
+    to->owner = from->owner;
+    to->rule = from->rule;
+    to->adjoint_of = from->adjoint_of ? map[from->adjoint_of->id] : NULL;
+}
+
 Graph *graph_copy(const Graph *g, Node **roots, int n_roots)
 {
     Graph *to = graph_new();
@@ -128,10 +144,7 @@ Graph *graph_copy(const Graph *g, Node **roots, int n_roots)
         Node **args = n->n_in <= 64 ? in : (big = NEW_N(Node *, n->n_in));
         for (int k = 0; k < n->n_in; k++) args[k] = map[n->in[k]->id];
         map[i] = graph_node(to, n->op, &n->attr, n->type, n->n_in, args);
-        map[i]->span = n->span;
-        map[i]->name = n->name;
-        map[i]->rule = n->rule;
-        map[i]->adjoint_of = n->adjoint_of && live[n->adjoint_of->id] ? map[n->adjoint_of->id] : NULL;
+        note_as(map[i], n, map);
     }
     for (int i = 0; i < n_roots; i++)
         if (roots[i]) roots[i] = map[roots[i]->id];

@@ -48,6 +48,7 @@ Value mark_target(const Env *e, const char *name, Value v)
     if (entry && v.node->op == OP_INPUT) return v;
     Node *m = n_mark(low->g, v.node);
     m->name = name;
+    m->owner = low->owner;
     return value_node(m, v.span);
 }
 
@@ -61,6 +62,7 @@ void name_value(Value *v, const char *name, bool lent)
     case OP_CONST: return;
     default:
         v->node->name = name;
+        v->node->owner = low->owner;
         v->node->name_is_lent = lent;
     }
 }

@@ -118,11 +118,12 @@ Value call_stack(Env *e, const Builtin *b, ArgumentList *args, Span whole)
  * it that is not the library's. `first`: the nodes before it are not the layer's. */
 static void name_result(const Inst *inst, Value *v, const Graph *g, int first)
 {
-    const char *dot = strrchr(inst->path, '.'), *name = dot ? dot + 1 : inst->path;
-    bool made = v->kind == V_NODE && low->g == g && v->node->id >= first;
-    if (!made || (*name >= '0' && *name <= '9')) return;
+    if (v->kind != V_NODE || low->g != g || v->node->id < first) return;
+    const char *name = named_end(inst->path), *owner = low->owner;
+    low->owner = name > inst->path ? intern(inst->path, (size_t)(name - inst->path) - 1) : "";
     if (v->node->name_is_lent) v->node->name = NULL;
-    name_value(v, intern_str(name), true);
+    name_value(v, intern_str(underscored(name)), true);
+    low->owner = owner;
 }
 
 /* The same instance applied to the same values is the same value, draws and updates included. */
@@ -143,7 +144,10 @@ Value instance_apply(Inst *inst, ArgumentList *args, Span whole)
     if (!open_call(&inst->layer, args, inst, whole, &outer, values)) return value_poison();
     const Graph *g = low->g;
     int first = g->nodes.n;
+    const char *owner = low->owner;
+    low->owner = inst->path;
     Value v = call_body(&inst->layer, outer, values, whole);
+    low->owner = owner;
     name_result(inst, &v, g, first);
     Memo m = {.inst = inst, .result = v};
     bool named = false;

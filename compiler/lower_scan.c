@@ -205,10 +205,7 @@ static Graph *capture_slots(Graph *body, ScanScope *scope, const Parts *p, Node 
         if (slot) attr = (Attr){.k = capture_number(scope, n_slot(scope->outer, slot))};
         if (slot || n->op == OP_INPUT) attr.k = input_number(scope, p, (int)attr.k);
         map[i] = graph_node(to, slot ? OP_INPUT : n->op, &attr, n->type, n->n_in, in);
-        map[i]->span = n->span;
-        map[i]->name = n->name;
-        map[i]->rule = n->rule;
-        map[i]->adjoint_of = n->adjoint_of ? map[n->adjoint_of->id] : NULL;
+        note_as(map[i], n, map);
     }
     for (int i = 0; i < n_roots; i++) roots[i] = map[roots[i]->id];
     return to;

@@ -1,10 +1,11 @@
 /* names.c - names for the values of a graph.
  * In: a graph and its roots. Out: a unique name for every value that a reader wants to see by
  * itself: the user's names, d_<name> for adjoints, t1, t2, .. for what is used more than once. A
- * name that several instances of a layer give is told apart by the instance, as far as the weights
- * in its equation tell it: z_Dense1, z_Dense2; then by a number. */
+ * name that several instances of a layer give is told apart by the instance: Dense1_z, Dense2_z; then
+ * by a number. */
 #include "equations.h"
 
+#include <ctype.h>
 #include <string.h>
 
 struct Names {
@@ -133,20 +134,19 @@ static bool ends_in_piece(const char *path, const char *piece)
     return n >= k && !strcmp(path + n - k, piece) && (n == k || path[n - k - 1] == '.');
 }
 
-/* The shortest end of the path, in whole pieces, that no other of the paths has: Dense1_W. */
+/* The shortest end of the path, in whole pieces, that no other of the paths has: Dense1_W. The
+ * number of a layer in a stack does not begin it. */
 static const char *short_path(const char *path, const char *const *paths, int n)
 {
     const char *end = path + strlen(path);
     for (bool shared = true; shared && end > path;) {
         do end--;
         while (end > path && end[-1] != '.');
-        shared = false;
+        shared = isdigit((unsigned char)*end);
         for (int i = 0; i < n && !shared; i++)
             shared = strcmp(paths[i], path) != 0 && ends_in_piece(paths[i], end);
     }
-    Text out = {0};
-    for (text_add(&out, "%s", end); strchr(out.s, '.');) *strchr(out.s, '.') = '_';
-    return out.s;
+    return underscored(end);
 }
 
 const char *gradient_name(Names *m, const char *path)
@@ -154,50 +154,11 @@ const char *gradient_name(Names *m, const char *path)
     return format("d_%s", short_path(path, m->paths.at, m->paths.n));
 }
 
-/* What a and b begin with, in whole pieces; NULL is no path yet. */
-static const char *common_path(const char *a, const char *b)
-{
-    if (!a) return b;
-    int same = 0;
-    for (int i = 0; a[i] == b[i] || ((!a[i] || a[i] == '.') && (!b[i] || b[i] == '.')); i++) {
-        if (!a[i] || a[i] == '.') same = i;
-        if (!a[i] || !b[i]) break;
-    }
-    return format("%.*s", same, a);
-}
-
 typedef VEC(int) IdList;
-typedef struct Owner { const char *of_params, *of_states; } Owner;
-
-static void find_owner(const Node *n, const int *uses, const char *const *wanted, Owner *o)
-{
-    for (int k = 0; k < n->n_in; k++) {
-        const Node *in = seen(n->in[k]);
-        const char *path = is_leaf(in) ? leaf_name(in) : NULL, *dot = path ? strrchr(path, '.') : 0;
-        if (dot && in->op != OP_INPUT) {
-            const char **of = in->op == OP_STATE ? &o->of_states : &o->of_params;
-            *of = common_path(*of, format("%.*s", (int)(dot - path), path));
-        }
-        bool apart = wanted[in->id] || in->adjoint_of || (uses[in->id] > 1 && !is_view(in));
-        if (!is_leaf(in) && !apart) find_owner(in, uses, wanted, o);
-    }
-}
-
-/* The path of the instance whose weights stand in the equation of n, or ""; what keeps a state
- * belongs to who keeps it, whatever else it reads. The y of y = Layer(x) belongs to who calls. */
-static const char *owner_of(const Node *n, const int *uses, const char *const *wanted)
-{
-    Owner o = {0};
-    find_owner(n, uses, wanted, &o);
-    const char *path = o.of_states ? o.of_states : o.of_params ? o.of_params : "";
-    const char *dot = strrchr(path, '.');
-    bool is_call = !strcmp(dot ? dot + 1 : path, wanted[n->id]);
-    return !is_call ? path : dot ? format("%.*s", (int)(dot - path), path) : "";
-}
 
 /* ---- values --------------------------------------------------------------------------------- */
 
-/* The value's name, with the instance behind it when other instances give it too. */
+/* The value's name, with the instance before it when other instances give it too. */
 static const char *name_in_instance(const char *const *wanted, const char *const *owner,
                                     const IdList *named, int id)
 {
@@ -210,17 +171,21 @@ static const char *name_in_instance(const char *const *wanted, const char *const
         several = several || strcmp(owner[other], owner[id]) != 0;
     }
     if (!several || !*owner[id]) return wanted[id];
-    return format("%s_%s", wanted[id], short_path(owner[id], owners.at, owners.n));
+    return format("%s_%s", short_path(owner[id], owners.at, owners.n), wanted[id]);
 }
 
 /* What the user calls each value. Names with a dot are of gradients by a parameter that is not in
  * the graph any more: d_net.Dense1.b. */
-static void find_wanted(Names *m, const Graph *g, const int *uses, const char **wanted)
+static void find_wanted(Names *m, const Graph *g, const int *uses, const char **wanted,
+                        const char **owner)
 {
     for (int i = 0; i < m->n; i++) {
         const Node *n = g->nodes.at[i];
         if (!uses[i]) continue;
-        if (n->name && !n->adjoint_of) wanted[seen(n)->id] = intern_str(n->name);
+        if (n->name && !n->adjoint_of) {
+            wanted[seen(n)->id] = intern_str(n->name);
+            owner[seen(n)->id] = n->owner ? n->owner : "";
+        }
         if (n->name && strchr(n->name, '.') && !is_leaf(n)) vec_push(&m->paths, n->name + 2);
         if (n->op == OP_PARAM) vec_push(&m->paths, leaf_name(n));
         if (leaf_name(n)) take_name(m, m->name[i] = intern_str(leaf_name(n)));
@@ -231,13 +196,10 @@ static void find_wanted(Names *m, const Graph *g, const int *uses, const char **
 static void name_values(Names *m, const Graph *g, const int *uses, const char **wanted)
 {
     IdList named = {0};
-    find_wanted(m, g, uses, wanted);
     const char **owner = NEW_N(const char *, m->n + 1);
-    for (int i = 0; i < m->n; i++) {
-        if (!uses[i] || !wanted[i] || is_leaf(g->nodes.at[i])) continue;
-        vec_push(&named, i);
-        owner[i] = owner_of(g->nodes.at[i], uses, wanted);
-    }
+    find_wanted(m, g, uses, wanted, owner);
+    for (int i = 0; i < m->n; i++)
+        if (uses[i] && wanted[i] && !is_leaf(g->nodes.at[i])) vec_push(&named, i);
     for (int k = 0; k < named.n; k++) {
         int i = named.at[k];
         const char *name = strchr(wanted[i], '.') ? gradient_name(m, wanted[i] + 2)

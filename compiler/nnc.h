@@ -33,6 +33,12 @@ void *vec_grow(void *at, int n, int *cap, size_t size);
 typedef struct Text { char *s; size_t n, cap; } Text;
 void text_add(Text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The last piece of a path: "W" of net.Dense1.W; and the last with what is before it as long as it
+ * begins with a number: "stack1.0" of net.stack1.0. */
+const char *last_piece(const char *path);
+const char *named_end(const char *path);
+const char *underscored(const char *path);             /* net_Dense1_W */
+
 /* The known name nearest to `name` (at most a third of it mistyped), or NULL: "did you mean". */
 const char *nearest(const char *name, const char *const *known, int count);
 
@@ -322,6 +328,7 @@ struct Node {
     Attr attr;
     Span span;                /* the expression it came from */
     const char *name;         /* the user's name for the value, or NULL */
+    const char *owner;        /* the path of the instance in which it got its name, or NULL */
     bool name_is_lent;        /* by the library: a name in the user's text takes its place */
     const Node *adjoint_of;   /* a gradient: the node it is the adjoint of, or NULL */
     const char *rule;         /* a gradient: the formula it came from, or NULL */
@@ -373,6 +380,11 @@ Node *n_scatter_add(Graph *g, Node *index, Node *rows, const Shape *to);
 bool node_is_const(const Node *n, double *value);                 /* CONST, or a broadcast of one */
 void graph_verify(const Graph *g, const char *after);             /* aborts with a message when broken */
 void graph_dump(Text *out, const Graph *g, Node *const *roots, int n_roots); /* one equation a line */
+/* The name of `from`, for a node that has none. */
+void name_as(Node *to, const Node *from);
+/* All that a reader is told of `from`: its name, its place, its rule; the value that it is the
+ * adjoint of is looked up in `map`, by Node.id. */
+void note_as(Node *to, const Node *from, Node *const *map);
 /* Copies what `roots` reach into a new graph, in order; roots are replaced. */
 Graph *graph_copy(const Graph *g, Node **roots, int n_roots);
 /* By Node.id: how often the roots and what they need read the node; 0: nobody does. */

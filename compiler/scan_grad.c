@@ -156,7 +156,7 @@ static Node *copy_into(Graph *to, const Node *n, Node **map)
     Node **in = NEW_N(Node *, n->n_in + 1);
     for (int k = 0; k < n->n_in; k++) in[k] = copy_into(to, n->in[k], map);
     Node *m = graph_node(to, n->op, &n->attr, n->type, n->n_in, in);
-    if (!m->name) m->name = n->name;
+    name_as(m, n);
     if (!m->span.src) m->span = n->span;
     if (!m->rule) m->rule = n->rule;
     return map[n->id] = m;
@@ -227,7 +227,7 @@ static void map_saved(Reverse *r, Build *b)
     for (int i = 0; i < r->saved.n; i++) {
         Node *seq = n_scan(r->g, wide, r->node->attr.size, first + i, r->node->n_in, r->node->in);
         b->map[r->saved.at[i]->id] = add_seq(b, seq);
-        b->map[r->saved.at[i]->id]->name = r->saved.at[i]->name;
+        name_as(b->map[r->saved.at[i]->id], r->saved.at[i]);
     }
 }
 
@@ -249,7 +249,7 @@ static void map_inputs(Reverse *r, Build *b)
         if (k >= r->node->n_in) b->map[i] = add_seq(b, r->dy[k - r->node->n_in]);
         else if (k < s->n_seqs) b->map[i] = add_seq(b, r->node->in[k]);
         else if (k >= s->n_seqs + s->n_states) b->map[i] = add_capture(b, r->node->in[k]);
-        if (b->map[i]) b->map[i]->name = n->name;
+        if (b->map[i]) name_as(b->map[i], n);
     }
 }
 

@@ -47,10 +47,7 @@ static Graph *renumber(const Graph *old, const int *place, Node **roots, int n_r
         if (n->op == OP_INPUT) attr.k = place[n->attr.k];
         for (int k = 0; k < n->n_in; k++) in[k] = map[n->in[k]->id];
         map[i] = graph_node(to, n->op, &attr, n->type, n->n_in, in);
-        map[i]->name = n->name;
-        map[i]->span = n->span;
-        map[i]->rule = n->rule;
-        map[i]->adjoint_of = n->adjoint_of ? map[n->adjoint_of->id] : NULL;
+        note_as(map[i], n, map);
     }
     for (int i = 0; i < n_roots; i++) roots[i] = map[roots[i]->id];
     return to;
@@ -151,10 +148,7 @@ Graph *scan_settle(const Graph *g, Node **roots, int n)
         for (int k = 0; k < n_in; k++) in[k] = map[(grp ? grp->in[k] : x->in[k])->id];
         map[i] = grp ? n_scan(to, grp->settled, x->attr.size, grp->result[x->attr.k], n_in, in)
                      : graph_node(to, x->op, &x->attr, x->type, n_in, in);
-        map[i]->name = x->name;
-        map[i]->span = x->span;
-        map[i]->rule = x->rule;
-        map[i]->adjoint_of = x->adjoint_of ? map[x->adjoint_of->id] : NULL;
+        note_as(map[i], x, map);
     }
     for (int i = 0; i < n; i++)
         if (roots[i]) roots[i] = map[roots[i]->id];

@@ -53,7 +53,7 @@ static void count_uses(Simplifier *s, const Node *n, int uses)
 static void take_over(Node *r, const Node *n)
 {
     if (r == n || node_is_const(r, NULL) || r->op == OP_SIZE) return;
-    if (!r->name) r->name = n->name;
+    name_as(r, n);
     if (!r->span.src) r->span = n->span;
     if (!r->adjoint_of && r->rule) r->adjoint_of = n->adjoint_of;
 }
@@ -160,7 +160,7 @@ static Graph *rebuild(const Graph *old, Node **roots, int n, int *fired)
         s.g->span = from->span;
         s.g->rule = from->rule;
         Node *to = graph_node(s.g, from->op, &from->attr, from->type, from->n_in, in);
-        if (!to->name) to->name = from->name;
+        name_as(to, from);
         copy_adjoint(to, from, map);
         count_uses(&s, to, uses[i]);
         map[i] = simplify_node(&s, to);

@@ -182,6 +182,29 @@ void *vec_grow(void *at, int n, int *cap, size_t size)
     return bigger;
 }
 
+/* ---- paths ---- */
+
+const char *last_piece(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot ? dot + 1 : path;
+}
+
+const char *named_end(const char *path)
+{
+    const char *end = last_piece(path);
+    while (end > path && isdigit((unsigned char)*end))
+        for (end--; end > path && end[-1] != '.';) end--;
+    return end;
+}
+
+const char *underscored(const char *path)
+{
+    Text out = {0};
+    for (text_add(&out, "%s", path); strchr(out.s, '.');) *strchr(out.s, '.') = '_';
+    return out.s;
+}
+
 /* ---- did you mean --------------------------------------------------------------------------- */
 
 enum { NAME_LIMIT = 64, TYPO = 8, OTHER_CASE = 1 };

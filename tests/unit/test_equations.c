@@ -132,15 +132,17 @@ START_TEST(instances_tell_names_apart)
     Node *z1 = n_map2(g, OP_ADD, x, b1), *y1 = n_map1(g, OP_TANH, z1);
     Node *z2 = n_map2(g, OP_ADD, y1, param("net.Bias2.b", 3)), *y2 = n_map1(g, OP_TANH, z2);
     z1->name = z2->name = "z";
+    z1->owner = "net.Bias1";
+    z2->owner = "net.Bias2";
     y1->name = y2->name = "y";
     Node *dy = n_input(g, 1, real(1, 3, 0), "dy");
     g->adjoint_of = b1;
     Node *d = n_map2(g, OP_MUL, dy, y2);
     g->adjoint_of = NULL;
     Names *m = names_of(g, &d, 1);
-    ck_assert_str_eq(node_name(m, z1), "z_Bias1");
-    ck_assert_str_eq(node_name(m, z2), "z_Bias2");
-    ck_assert_str_eq(node_name(m, y1), "y");           /* no weights tell whose it is */
+    ck_assert_str_eq(node_name(m, z1), "Bias1_z");
+    ck_assert_str_eq(node_name(m, z2), "Bias2_z");
+    ck_assert_str_eq(node_name(m, y1), "y");           /* nobody tells whose it is */
     ck_assert_str_eq(node_name(m, y2), "y_2");
     ck_assert_str_eq(node_name(m, d), "d_Bias1_b");
     ck_assert_str_eq(gradient_name(m, "scale"), "d_scale");
