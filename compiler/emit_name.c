@@ -243,12 +243,20 @@ const char *c_size(SizeRef s)
     return size_text(s);
 }
 
+/* Where C goes on at or behind p: comments say nothing to the compiler. */
+static const char *behind_comments(const char *p)
+{
+    while (p[0] == '/' && p[1] == '*') p = strstr(p, "*/") + 2;
+    return p;
+}
+
 bool has_word(const char *text, const char *word)
 {
     size_t n = strlen(word);
-    for (const char *p = text; (p = strstr(p, word)); p += n) {
-        bool before = p > text && (isalnum((unsigned char)p[-1]) || p[-1] == '_');
-        if (!before && !isalnum((unsigned char)p[n]) && p[n] != '_') return true;
+    char before = ' ';
+    for (const char *p = behind_comments(text); *p; before = *p, p = behind_comments(p + 1)) {
+        bool starts = !isalnum((unsigned char)before) && before != '_' && !strncmp(p, word, n);
+        if (starts && !isalnum((unsigned char)p[n]) && p[n] != '_') return true;
     }
     return false;
 }
