@@ -242,6 +242,7 @@ const Builtin *builtin_find(const char *name);
 /* ---- lower_inst.c ---- */
 bool is_layer(const Value *v);                         /* something that an instance can be made of */
 Inst *inst_child(Inst *parent, const char *name, const Expr *site, Value layer);
+Value stack_member(Env *e, const Value *stack, const Expr *x);
 Value instance_new(Env *e, Value layer, const char *name, const Expr *site, Span at);
 Value inline_instance(Env *e, Value layer, const Expr *site, Span at);
 Value instance_apply(Inst *inst, ArgumentList *args, Span whole);

@@ -549,7 +549,8 @@ Value lower_expr(Env *e, const Expr *x)
     case EX_INDEX: {
         Value base = lower_expr(e, x->a);
         bool callable = base.kind == V_FUNCTION || base.kind == V_BUILTIN;
-        v = base.kind == V_POISON ? base : callable ? apply_statics(e, base, x) : lower_index(e, base, x);
+        bool stacked = base.kind == V_INSTANCE && base.inst->layer.kind == V_STACK;
+        v = base.kind == V_POISON ? base : callable ? apply_statics(e, base, x) : stacked ? stack_member(e, &base, x) : lower_index(e, base, x);
         break;
     }
     case EX_FIELD: v = lower_field(e, x); break;

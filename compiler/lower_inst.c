@@ -3,6 +3,7 @@
  * every application of a layer uses the same weights; the first use fixes the sizes. */
 #include "lower.h"
 
+#include <math.h>
 #include <string.h>
 
 const char *join_path(const char *a, const char *b) { return intern_str(*a ? format("%s.%s", a, b) : b); }
@@ -124,6 +125,23 @@ static void name_result(const Inst *inst, Value *v, const Graph *g, int first)
     if (v->node->name_is_lent) v->node->name = NULL;
     name_value(v, intern_str(underscored(name)), true);
     low->owner = owner;
+}
+
+/* blocks[2], blocks[-1]: one layer of blocks = stack[4, Block]. */
+Value stack_member(Env *e, const Value *stack, const Expr *x)
+{
+    long n = (long)stack->inst->layer.num, i = 0;
+    const Expr *item = x->list.at[0];
+    bool plain = x->list.n == 1 && item->kind != EX_RANGE && item->kind != EX_DOTS && item->kind != EX_NEW;
+    Value v = plain ? lower_expr(e, item) : value_number(NAN, x->span);
+    if (v.kind == V_POISON) return v;
+    if (!value_integer(&v, &i) || i < -n || i >= n) {
+        Diag *d = error_at("E0311", x->span, "`%s` has the layers 0..%ld", stack->inst->path, n - 1);
+        diag_here(d, "%s", "");
+        return value_poison();
+    }
+    const char *name = intern_str(format("%ld", i < 0 ? i + n : i));
+    return (Value){.kind = V_INSTANCE, .span = x->span, .inst = inst_child(stack->inst, name, NULL, stack->inst->layer.parts.at[0])};
 }
 
 /* The same instance applied to the same values is the same value, draws and updates included. */
