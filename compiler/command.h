@@ -16,7 +16,7 @@ enum { COMPILE = 1, CHECK = 2, RUN = 4, TEST = 8, SHOW = 16, SIZES = 32, ANY_PRO
 /* What stood on the command line; NULL or false where nothing did. */
 typedef struct Settings {
     VEC(const char *) args;   /* in order, without the flags */
-    const char *out, *name, *real, *entries, *depfile, *max_ram;
+    const char *out, *name, *real, *bounds, *entries, *depfile, *max_ram;
     const char *seed, *params, *after, *graph, *at, *cc;
     bool single_file, grad, no_compile, help;
 } Settings;

@@ -168,6 +168,20 @@ static const char macros[] =
     "#define NN_EACH\n"
     "#endif\n";
 
+/* Of code that checks the indices that are data. */
+static const char trap[] =
+    "/* an index outside 0..rows-1: define it to do something else, which must not return */\n"
+    "#ifndef NN_TRAP\n"
+    "#if __STDC_HOSTED__\n"
+    "#include <stdio.h>\n#include <stdlib.h>\n"
+    "#define NN_TRAP(place, i, rows)                                                        \\\n"
+    "    (fprintf(stderr, \"%s: the index %ld is not inside 0..%ld\\n\", place, (long)(i),     \\\n"
+    "             (long)(rows) - 1),                                                        \\\n"
+    "     abort())\n"
+    "#else\n"
+    "#define NN_TRAP(place, i, rows) __builtin_trap()\n"
+    "#endif\n#endif\n";
+
 static void print_once(Text *out, const Program *p, const CodeList *codes, const char *functions)
 {
     Text once = {0};
@@ -175,7 +189,8 @@ static void print_once(Text *out, const Program *p, const CodeList *codes, const
     print_size_names(&once, functions);
     for (int i = 0; i < codes->n; i++) print_constants(&once, codes->at[i]);
     text_add(out, "#include \"%s.h\"\n\n#ifndef %s_ONCE\n#define %s_ONCE\n", p->name, upper, upper);
-    text_add(out, "%s%s#endif\n\n", macros, once.s ? once.s : "");
+    text_add(out, "%s%s%s#endif\n\n", macros, has_word(functions, "nn_row") ? trap : "",
+             once.s ? once.s : "");
 }
 
 /* The functions of steps stand before the function that calls them. */

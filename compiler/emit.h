@@ -92,8 +92,12 @@ void count_values(Emit *e, Node *n, const Index *ix);
 const char *value_key(const Node *n, const Index *ix);
 void remember(Emit *e, int level, const char *key, const char *name);
 const char *local_name(Emit *e, const Node *n);
-/* "const int row = i < 0 ? 0 : i > 8 ? 8 : i;": the value as a row of a table of `rows`, clamped. */
-const char *clamped_row(const char *name, Elem e, const char *value, SizeRef rows);
+const char *recall(const Emit *e, const char *key); /* NULL: no such name is open */
+
+/* ---- emit_bounds.c ---- */
+
+/* Element `at` of `index` as a variable that numbers one of the rows; `place` is blamed. */
+const Var *picked_row(Emit *e, Node *index, const Index *at, SizeRef rows, Span place);
 
 /* ---- emit_loop.c ---- */
 

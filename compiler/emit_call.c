@@ -192,7 +192,7 @@ void emit_unwindow(Emit *e, const Def *d)
     store_copies(e, d, 0);
 }
 
-/* Adds every row to the row of the result that its index names, clamped. */
+/* Adds every row to the row of the result that its index names. */
 void emit_scatter(Emit *e, const Def *d)
 {
     Node *index = see_through(d->node->in[0]), *rows = see_through(d->node->in[1]);
@@ -202,11 +202,7 @@ void emit_scatter(Emit *e, const Def *d)
     for (int i = 0; i < outer; i++) open_loop(e, s->size[i]);
     Index at = open_index(e, s, outer);
     e->counts.n = 0;
-    Frag v = value_of(e, index, &at);
-    const char *row = c_unique(e->ids, "row"), *x = with(v, C_PRIMARY);
-    add_declaration(e, e->depth, clamped_row(row, index->type.elem, x, to->size[0]));
-    Var *var = NEW(Var);
-    *var = (Var){row, to->size[0], e->depth};
+    const Var *var = picked_row(e, index, &at, to->size[0], d->node->span);
     for (int i = outer; i < s->rank; i++) open_loop(e, s->size[i]);
     Index from = open_index(e, s, s->rank), target = {.rank = to->rank};
     for (int i = 0; i < to->rank; i++) {

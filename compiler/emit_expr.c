@@ -34,7 +34,7 @@ static const char *recall_at(const Emit *e, const char *key, int *level)
     return NULL;
 }
 
-static const char *recall(const Emit *e, const char *key)
+const char *recall(const Emit *e, const char *key)
 {
     int level;
     return recall_at(e, key, &level);
@@ -122,33 +122,6 @@ static Frag terms_of(Emit *e, Node *n, const Index *ix)
     return sum;
 }
 
-const char *clamped_row(const char *name, Elem e, const char *value, SizeRef rows)
-{
-    const char *last = size_text(size_sub(rows, size_const(1)));
-    const char *below = e == ELEM_U8 || e == ELEM_BOOL ? "" : format("%s < 0 ? 0 : ", value);
-    if (*below == 0 && size_lower(rows) > 255) return format("const int %s = %s;", name, value);
-    return format("const int %s = %s%s > %s ? %s : %s;", name, below, value, last, last, value);
-}
-
-/* The row of a table, with an index outside it clamped. */
-static const Var *row_of(Emit *e, Node *n, const Index *at)
-{
-    SizeRef rows = n->in[0]->type.shape.size[0];
-    Frag row = value_of(e, n->in[1], at);
-    const char *key = format("row %s of %s", value_key(see_through(n->in[1]), at), size_text(rows));
-    int level = row.level;
-    const char *name = recall(e, key);
-    if (!name) {
-        name = c_unique(e->ids, "row");
-        const char *v = with(row, C_PRIMARY);
-        add_declaration(e, level, clamped_row(name, n->in[1]->type.elem, v, rows));
-        remember(e, level, key, name);
-    }
-    Var *var = NEW(Var);
-    *var = (Var){name, rows, level};
-    return var;
-}
-
 typedef struct GatherWalk {
     Emit *e;
     Node *n;
@@ -161,7 +134,7 @@ static void gather_step(void *context, Node *n, const Index *ix)
 {
     GatherWalk *w = context;
     if (!w->is_table)
-        w->row = affine_var(row_of(w->e, w->n, ix));
+        w->row = affine_var(picked_row(w->e, w->n->in[1], ix, w->n->in[0]->type.shape.size[0], w->n->span));
     else {
         Index at = *ix;
         at.at[0] = w->row;

@@ -13,6 +13,9 @@ static const Helper helpers[] = {
     {"nn_max2", "#define nn_max2 nn_fmax\n"},
     {"nn_min2_d", "#define nn_min2_d nn_fmin_d\n"},
     {"nn_max2_d", "#define nn_max2_d nn_fmax_d\n"},
+    {"nn_row",
+     "NN_INLINE int nn_row(int32_t i, int rows, const char *place)\n{\n"
+     "    if (i < 0 || i >= rows) NN_TRAP(place, i, rows);\n    return i;\n}\n"},
     {"nn_mod", "NN_INLINE float nn_mod(float a, float b) { return a - b * nn_floor(a / b); }\n"},
     {"nn_mod_d",
      "NN_INLINE double nn_mod_d(double a, double b) { return a - b * nn_floor_d(a / b); }\n"},

@@ -139,7 +139,7 @@ static void run_step(const Scan *s, Tensor **inputs, long t, const Surroundings 
                      Tensor **results)
 {
     Run r = run_new(s->body, s->next, s->n_states + s->n_emits);
-    run_all(&r, &(Surroundings){around->dims, inputs, NULL});
+    run_all(&r, &(Surroundings){around->dims, inputs, NULL, around->fault});
     for (int i = 0; i < s->n_states + s->n_emits; i++) {
         const Tensor *v = r.value[s->next[i]->id];
         double *to = results[i]->v + (i < s->n_states ? 0 : t * v->count);
@@ -186,7 +186,7 @@ void eval_roots(const Graph *g, Node *const *roots, int n, const long *dim_value
                 Tensor *const *inputs, Machine *m, Tensor **values)
 {
     Run r = run_new(g, roots, n);
-    run_all(&r, &(Surroundings){dim_values, inputs, m});
+    run_all(&r, &(Surroundings){dim_values, inputs, m, NULL});
     for (int i = 0; i < n; i++) values[i] = roots[i] ? value_keep(r.value[roots[i]->id]) : NULL;
     run_end(&r);
 }
@@ -313,17 +313,18 @@ static NodeList entry_roots(const Entry *e)
     return roots;
 }
 
-/* All updates see the values from before the call. */
-static void run_entry(Machine *m, const Entry *e, const long *dims, Tensor *const *inputs,
-                      TensorList *results)
+/* All updates see the values from before the call; after a fault, which is returned, there are none. */
+static const char *run_entry(Machine *m, const Entry *e, const long *dims, Tensor *const *inputs,
+                             TensorList *results)
 {
+    const char *fault = NULL;
     NodeList roots = entry_roots(e);
     Run r = run_new(e->g, roots.at, roots.n);
     bool draws = false;
     for (int i = 0; i < e->g->nodes.n; i++)
         draws |= r.uses[i] && e->g->nodes.at[i]->op == OP_DRAW;
-    run_all(&r, &(Surroundings){dims, inputs, m});
-    for (int i = 0; i < roots.n; i++) {
+    run_all(&r, &(Surroundings){dims, inputs, m, &fault});
+    for (int i = 0; i < roots.n && !fault; i++) {
         const Tensor *value = r.value[roots.at[i]->id];
         int u = i - (roots.n - e->updates.n);
         if (u < 0) {
@@ -335,7 +336,8 @@ static void run_entry(Machine *m, const Entry *e, const long *dims, Tensor *cons
         memcpy(to->v, value->v, sizeof(double) * (size_t)to->count);
     }
     run_end(&r);
-    if (draws) m->call++;
+    if (draws && !fault) m->call++;
+    return fault;
 }
 
 /* The initialisers are call 0; entries that draw count on from 1. */
@@ -370,7 +372,8 @@ bool machine_call(Machine *m, Entry *e, Tensor *const *args, TensorList *results
     Tensor **inputs = must_alloc((size_t)e->inputs.n, sizeof(Tensor *));
     for (int i = 0; i < e->inputs.n; i++)
         inputs[i] = args[i] ? args[i] : default_value(&e->inputs.at[i], dims);
-    run_entry(m, e, dims, inputs, results);
+    const char *fault = run_entry(m, e, dims, inputs, results);
     free(inputs);
-    return true;
+    if (fault) *message = fault;
+    return !fault;
 }

@@ -17,6 +17,7 @@ typedef struct Surroundings {
     const long *dims;
     Tensor *const *inputs;
     const Machine *machine;
+    const char **fault;       /* what went wrong first, where --bounds is not clamp; NULL: clamped */
 } Surroundings;
 
 /* Computes one node from its operands' values into y, whose type and sizes are set. */

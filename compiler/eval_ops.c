@@ -1,6 +1,6 @@
 /* eval_ops.c - what every operator computes, one plain loop for each class of operators.
  * In: a node and the values of its operands. Out: the value of the node. Elements are doubles, put
- * together by eval_elem.c; an index outside its table is clamped. */
+ * together by eval_elem.c; an index outside its table is clamped, or a fault with --bounds. */
 #include "eval.h"
 
 #include "nn.h"
@@ -264,9 +264,14 @@ static void eval_matmul(const Tensor *a, const Tensor *b, Tensor *y)
     }
 }
 
-static long clamp_index(double index, long count)
+/* The row that an index names; outside, the nearest one, and a fault unless that is what is asked. */
+static long row_at(const Node *n, const Surroundings *around, double index, long count)
 {
-    return index < 0 ? 0 : index >= (double)count ? count - 1 : (long)index;
+    bool outside = index < 0 || index >= (double)count;
+    if (outside && around->fault && !*around->fault && options.bounds != BOUNDS_CLAMP)
+        *around->fault = format("%s:%d: the index %.0f is not inside 0..%ld", n->span.src ? n->span.src->name : "",
+                                n->span.src ? span_line(n->span) : 0, index, count - 1);
+    return index < 0 ? 0 : outside ? count - 1 : (long)index;
 }
 
 static long row_length(const Tensor *table)
@@ -276,22 +281,22 @@ static long row_length(const Tensor *table)
     return n;
 }
 
-static void eval_gather(const Tensor *table, const Tensor *index, Tensor *y)
+static void eval_gather(const Node *node, const Surroundings *around, const Tensor *table, const Tensor *index, Tensor *y)
 {
     long n = row_length(table);
     if (table->size[0] == 0) return;
     for (long i = 0; i < index->count; i++)
-        memcpy(y->v + i * n, table->v + clamp_index(index->v[i], table->size[0]) * n,
+        memcpy(y->v + i * n, table->v + row_at(node, around, index->v[i], table->size[0]) * n,
                sizeof(double) * (size_t)n);
 }
 
-static void eval_scatter(const Tensor *index, const Tensor *rows, Tensor *y)
+static void eval_scatter(const Node *node, const Surroundings *around, const Tensor *index, const Tensor *rows, Tensor *y)
 {
     long n = row_length(y);
     memset(y->v, 0, sizeof(double) * (size_t)y->count);
     if (y->size[0] == 0) return;
     for (long i = 0; i < index->count; i++) {
-        long at = clamp_index(index->v[i], y->size[0]) * n;
+        long at = row_at(node, around, index->v[i], y->size[0]) * n;
         for (long k = 0; k < n; k++) add_to(y, at + k, rows->v[i * n + k]);
     }
 }
@@ -315,8 +320,8 @@ void eval_node(const Node *n, Tensor *const *in, const Surroundings *around, Ten
     case OP_RESHAPE: copy_values(in[0], y); break;
     case OP_PAD: eval_pad(n, around, in[0], y); break;
     case OP_CONCAT: eval_concat(n, in, y); break;
-    case OP_GATHER: eval_gather(in[0], in[1], y); break;
-    case OP_SCATTER: eval_scatter(in[0], in[1], y); break;
+    case OP_GATHER: eval_gather(n, around, in[0], in[1], y); break;
+    case OP_SCATTER: eval_scatter(n, around, in[0], in[1], y); break;
     case OP_WINDOW: eval_window(n, around, in[0], y); break;
     case OP_UNWINDOW: eval_unwindow(n, around, in[0], y); break;
     case OP_CUSTOM: copy_values(in[((const Custom *)n->attr.ref)->n_inputs + n->attr.k], y); break;

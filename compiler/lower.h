@@ -215,6 +215,7 @@ const char *const_named(SizeRef s);                    /* the const of the file 
 /* ---- lower_index.c ---- */
 Value lower_index(Env *e, Value base, const Expr *x);
 Value lower_array(Env *e, const Expr *x);
+bool may_be_empty(const Expr *x, SizeRef size);         /* reports E0311: data cannot pick from it; false */
 
 /* ---- lower_call.c, lower_builtin.c ---- */
 Value lower_call(Env *e, const Expr *x);

@@ -101,7 +101,7 @@ static bool read_item(Env *e, Indices *ix, const Expr *x, Item *it, SizeRef size
     it->data = labelled_expr(e, ix, x);
     if (it->data.v.kind == V_POISON) return false;
     Type t;
-    if (value_type(&it->data.v, &t) && elem_is_int(t.elem)) return true;
+    if (value_type(&it->data.v, &t) && elem_is_int(t.elem)) return size_lower(size) >= 1 || may_be_empty(x, size);
     Diag *d = error_at("E0320", x->span, "an index must be an integer, this is %s", value_text(&it->data.v));
     diag_here(d, "%s", "");
     return false;
@@ -279,14 +279,13 @@ static Node *term(Node *sum, Node *x, SizeRef factor)
     return sum ? n_map2(g, OP_ADD, sum, x) : x;
 }
 
-/* An item as an i32 node over all indices, kept inside its axis. */
+/* An item as an i32 node over all indices, inside its axis: an index that is data picks from 0, 1, .. */
 static Node *item_node(const Indices *ix, const Item *it, SizeRef size, const Labelled *space)
 {
     Graph *g = low->g;
     if (it->kind == ITEM_DATA) {
-        Node *n = n_cast(g, ELEM_I32, label_align(ix, &it->data, space));
-        Node *top = n_size(g, ELEM_I32, size_sub(size, size_const(1)));
-        return n_map2(g, OP_MAX, n_map2(g, OP_MIN, n, top), n_const(g, ELEM_I32, 0));
+        Shape axis = {.rank = 1, .size = {size}};
+        return n_gather(g, n_iota(g, &axis, 0), label_align(ix, &it->data, space));
     }
     Shape s = {.rank = space->n};
     for (int i = 0; i < space->n; i++) s.size[i] = ix->var[space->label[i]].size;

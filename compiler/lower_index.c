@@ -109,6 +109,15 @@ static Node *constant_indices(const Expr *x, const Value *v, SizeRef size)
     return value_to_node(&from_front, ELEM_I32);
 }
 
+/* Of an axis without elements there is no nearest one. */
+bool may_be_empty(const Expr *x, SizeRef size)
+{
+    Diag *d = error_at("E0311", x->span, "data cannot be an index of an axis that may have no elements");
+    diag_here(d, "%s", "");
+    note_interval(d, size);
+    return false;
+}
+
 static bool cut_data(const Expr *x, Value *index, const Value *v, const Shape *s, Cut *c)
 {
     if (c->axis >= s->rank) return too_many(x, v);
@@ -120,6 +129,7 @@ static bool cut_data(const Expr *x, Value *index, const Value *v, const Shape *s
         diag_hint(d, "convert it: `i32(..)`");
         return false;
     }
+    if (size_lower(s->size[c->axis]) < 1) return may_be_empty(x, s->size[c->axis]);
     if (n->type.shape.rank && c->array) {
         Diag *d = error_at("E0304", x->span, "two indices are arrays: this could mean pairs or a block");
         diag_here(d, "%s", value_text(index));

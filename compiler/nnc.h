@@ -475,10 +475,13 @@ typedef struct Program {
 
 /* ---- options ---------------------------------------------------------------------------------------- */
 
+/* What happens when data is an index outside its axis: the nearest row, a stop, or anything. */
+typedef enum Bounds { BOUNDS_CLAMP, BOUNDS_TRAP, BOUNDS_OFF } Bounds;
 typedef struct Define { const char *name; const char *value; bool used; } Define;
 typedef struct Options {
     const char *out_dir, *name, *depfile;
     bool f64;                 /* --real f64 */
+    Bounds bounds;            /* --bounds */
     bool single_file;
     bool colour_never;
     VEC(Define) defines;      /* -D name=value */

@@ -27,6 +27,8 @@ static const Flag flags[] = {
     {0, "name", "NAME", COMPILE | SIZES, AT(name), "prefix of the C names; else the file's name"},
     {'D', "define", "NAME=VALUE", ANY_PROGRAM, SIZE_MAX, "another value for a const of the file"},
     {0, "real", "f32|f64", ANY_PROGRAM, AT(real), "what `real` is: float or double"},
+    {0, "bounds", "clamp|trap|off", COMPILE | SIZES | RUN | TEST, AT(bounds),
+     "data as an index outside: nearest, stop, or unchecked"},
     {0, "entries", "A,B", COMPILE | SIZES, AT(entries), "only these entries"},
     {0, "single-file", NULL, COMPILE | SIZES, AT(single_file), "the runtime inside the .c file"},
     {0, "max-ram", "BYTES", COMPILE, AT(max_ram), "an upper bound for the work area"},
@@ -138,6 +140,20 @@ static bool store_flag(const char *command, const Flag *f, int argc, char **argv
     return true;
 }
 
+static bool set_bounds(const char *command)
+{
+    static const char *const known[] = {"clamp", "trap", "off"};
+    const char *word = settings.bounds ? settings.bounds : known[BOUNDS_CLAMP];
+    for (int i = 0; i < 3; i++)
+        if (!strcmp(word, known[i])) {
+            options.bounds = (Bounds)i;
+            return true;
+        }
+    usage_error(command, "`--bounds` is clamp, trap or off, not `%s`%s", word,
+                did_you_mean(word, known, 3));
+    return false;
+}
+
 static bool set_options(const char *command)
 {
     const char *known[] = {"f32", "f64"};
@@ -151,6 +167,7 @@ static bool set_options(const char *command)
         return false;
     }
     options.f64 = settings.real && !strcmp(settings.real, "f64");
+    if (!set_bounds(command)) return false;
     for (const char *s = settings.entries; s && *s;) {
         size_t n = strcspn(s, ",");
         if (n) vec_push(&options.entries, intern(s, n));

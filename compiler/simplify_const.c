@@ -103,7 +103,7 @@ static Node *fold_table(Simplifier *s, Node *n)
     long dims[1] = {0};
     Tensor *y = tensor_of(n);
     if (!any || y->count > room) return NULL;
-    eval_node(n, in, &(Surroundings){dims, NULL, NULL}, y);
+    eval_node(n, in, &(Surroundings){dims, NULL, NULL, NULL}, y);
     return n->type.shape.rank ? n_table(s->g, n->type, y->v) : n_const(s->g, n->type.elem, y->v[0]);
 }
 

@@ -4,7 +4,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$SCRATCH" || exit 2
-cp "$here"/*.nn .
+cp "$here"/*.nn "$here"/*.c .
 passed=0
 failed=0
 
@@ -128,6 +128,33 @@ expect 1 "E0604" "$NNC" compile graph.nn --name int
 expect 1 "E0601" "$NNC" compile values.nn -D Q=1
 expect 4 "cannot make the folder" "$NNC" compile graph.nn -o graph.nn/x
 expect 0 "RAM" "$NNC" size values.nn
+
+# data as an index outside: the nearest row, a stop with the place, or unchecked
+E='[[1, 2], [3, 4], [5, 6], [7, 8]]'
+expect 2 "clamp, trap or off" "$NNC" compile bounds.nn --bounds=wrap
+expect 0 "[[7, 8], [1, 2]]" "$NNC" run bounds.nn rows "$E" '[9, -1]'
+expect 2 "bounds.nn:3: the index 9 is not inside 0..3" "$NNC" run bounds.nn rows "$E" '[9, -1]' --bounds=trap
+expect 2 "the index -1 is not inside 0..3" "$NNC" run bounds.nn rows "$E" '[1, -1]' --bounds=off
+expect 2 "bounds.nn:5: the index 2 is not inside 0..1" "$NNC" run bounds.nn pairs "$E" '[1]' '[2]' --bounds=trap
+expect 0 "[4]" "$NNC" run bounds.nn pairs "$E" '[1]' '[2]'
+expect 0 "1 passed" "$NNC" test bounds.nn --bounds=trap
+outside() { # HOW INDEX+5: as compiled with --bounds=HOW
+    "$NNC" compile bounds.nn -o "bounds_$1" --bounds="$1" &&
+        ${CC:-cc} -O1 -DNN_ONE_ISA -I"bounds_$1" -I"$INCLUDE" bounds.c "bounds_$1/bounds.c" "$RUNTIME" -lm -o "bounds_$1/main" &&
+        "./bounds_$1/main" "$2"
+}
+expect 0 "7 8" outside clamp 9
+expect 0 "1 2" outside clamp 4
+expect 134 "bounds.nn:3: the index 4 is not inside 0..3" outside trap 9
+expect 134 "bounds.nn:3: the index -1 is not inside 0..3" outside trap 4
+expect 0 "5 6" outside trap 7
+expect 0 "5 6" outside off 7
+is "unchecked is unchecked" sh -c '! grep -q "nn_row\|? 0" bounds_off/bounds.c'
+is "a place found by argmax needs no check" sh -c '! sed -n "/NN_NAME(best)/,/^}/p" bounds_trap/bounds.c | grep nn_row'
+is "the derivative checks too" sh -c 'sed -n "/NN_NAME(slope)/,/^}/p" bounds_trap/bounds.c | grep nn_row'
+for cc in gcc clang; do
+    is "$cc: the checks without a warning" $cc -std=c11 -Wall -Wextra -Wconversion -pedantic -Werror -DNN_ONE_ISA -I"$INCLUDE" -c bounds_trap/bounds.c -o bounds.o
+done
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
