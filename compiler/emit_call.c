@@ -52,17 +52,16 @@ static const char *bias_text(Emit *e, Node *bias)
 static void emit_product(Emit *e, const Def *d, int which)
 {
     const Product *p = &d->products.at[which];
-    int batch = d->node->type.shape.rank - 2;
+    Shape outer = *p->shape;
+    int batch = outer.rank -= 2;
     Var one = {"0", size_const(1), 0}, *vars[MAX_RANK] = {0};
     for (int i = 0, level = 0; i < batch; i++)
-        vars[i] = size_is(d->node->type.shape.size[i], 1) ? &one : &e->scope[++level].var;
+        vars[i] = size_is(outer.size[i], 1) ? &one : &e->scope[++level].var;
     Matrix a = matrix_of(e->c, p->a, vars), b = matrix_of(e->c, p->b, vars);
     a.start = affine_without(&a.start, &one);
     b.start = affine_without(&b.start, &one);
     ProductSizes s = product_sizes(p);
-    Index ix = open_index(e, &d->node->type.shape, batch);
-    Shape outer = d->node->type.shape;
-    outer.rank = batch;
+    Index ix = open_index(e, &outer, batch);
     Affine start = batch ? index_flat(&ix, &outer) : affine_const(size_const(0));
     start = affine_scale(start, size_mul(s.m, s.n));
     bool last = which == d->products.n - 1;
@@ -79,10 +78,10 @@ static void emit_product(Emit *e, const Def *d, int which)
 
 void emit_gemm(Emit *e, const Def *d)
 {
-    int batch = d->node->type.shape.rank - 2;
-    for (int i = 0; i < batch; i++) open_loop(e, d->node->type.shape.size[i]);
+    const Shape *s = d->products.at[0].shape;
+    for (int i = 0; i < s->rank - 2; i++) open_loop(e, s->size[i]);
     for (int i = 0; i < d->products.n; i++) emit_product(e, d, i);
-    for (int i = batch; i-- > 0;) close_loop(e, d->node->type.shape.size[i], false);
+    for (int i = s->rank - 2; i-- > 0;) close_loop(e, s->size[i], false);
     store_copies(e, d, 0);
 }
 

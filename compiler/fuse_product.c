@@ -16,18 +16,35 @@ static bool is_bias(const Node *n)
 {
     SizeRef s;
     Node *b = (Node *)n;
-    if (n->op != OP_BROADCAST || is_same_in_row(n)) return false;
+    bool one_row = n->type.shape.rank == 1 && n->op != OP_BROADCAST;
+    if (!one_row && (n->op != OP_BROADCAST || is_same_in_row(n))) return false;
     for (int i = 0; i + 1 < n->type.shape.rank; i++)
         if (!(n->attr.axes >> i & 1)) return false;
     return stride_of(b, n->type.shape.rank - 1, &s) && size_is(s, 1);
 }
 
+static SizeRef last_size(const Node *n)
+{
+    const Shape *s = &n->type.shape;
+    return s->rank ? s->size[s->rank - 1] : size_const(1);
+}
+
+/* The product whose rows n numbers in another way, [N*T, m] as [N, T, m]: the same memory. */
+static Node *same_rows(const Choice *c, Node *n)
+{
+    if (n->op != OP_RESHAPE || !only_user(c, n)) return n;
+    Node *of = see_through(n->in[0]);
+    bool product = of->op == OP_MATMUL && !is_small_product(of) && only_user(c, of);
+    return product && last_size(of) == last_size(n) ? of : n;
+}
+
 /* Takes n apart as a sum of products that only it uses, and at most one bias. */
 static bool collect_sum(const Choice *c, Node *n, Def *d, bool top)
 {
-    n = see_through(n);
+    n = same_rows(c, see_through(n));
     if (n->op == OP_MATMUL && !is_small_product(n) && (top || only_user(c, n))) {
-        Product p = {see_through(n->in[0]), see_through(n->in[1])};
+        Product p = {see_through(n->in[0]), see_through(n->in[1]), &n->type.shape};
+        if (d->products.n && !shape_equal(p.shape, d->products.at[0].shape)) return false;
         vec_push(&d->products, p);
         return true;
     }
@@ -44,6 +61,7 @@ static void absorb_sum(Choice *c, Node *n, Def *d)
 {
     n = see_through(n);
     if (n != d->node) c->absorbed[n->id] = true;
+    c->absorbed[same_rows(c, n)->id] |= same_rows(c, n) != n;
     if (n->op == OP_ADD)
         for (int k = 0; k < 2; k++)
             if (see_through(n->in[k]) != d->bias) absorb_sum(c, n->in[k], d);

@@ -111,6 +111,7 @@ typedef enum DefKind {
 
 typedef struct Product {
     Node *a, *b;
+    const Shape *shape; /* of the result: its rows may be numbered in another way than the sum's */
 } Product;
 
 struct Def {
