@@ -96,10 +96,23 @@ static bool is_never_positive(const Node *n)
     return m->op == OP_MAXOF && see_through(m->in[0]) == see_through(n->in[0]);
 }
 
+/* gcc 12 makes a masked load of an array's element in one arm of a choice, and in a loop with more
+ * doubles than conditions in a vector takes the mask of other elements. A load that stands before
+ * the choice has no mask. */
+static Frag loaded_before(Emit *e, const Node *n, Frag arm)
+{
+    if (strcmp(c_value_type(n->type.elem), "double") || arm.level < e->depth || !strchr(arm.s, '[')) return arm;
+    const char *name = fresh_name(e);
+    add_declaration(e, arm.level, format("const double %s = %s;", name, arm.s));
+    return (Frag){name, C_PRIMARY, arm.level};
+}
+
 static Frag map_of(Emit *e, Node *n, const Index *ix)
 {
     Frag operands[3];
     for (int k = 0; k < n->n_in; k++) operands[k] = value_of(e, n->in[k], ix);
+    for (int k = 1; k < n->n_in && n->op == OP_WHERE; k++)
+        operands[k] = loaded_before(e, n, operands[k]);
     Elem elem = n->in[n->op == OP_WHERE ? 1 : 0]->type.elem;
     if (n->op == OP_CAST) return convert(operands[0], elem, n->type.elem);
     const char *value = op_info[n->op].value;
