@@ -62,6 +62,11 @@ static void probe_element(const Probe *p, const char *name, Tensor *t, long i, d
     if (by <= allowed) return;
     double closer = quotient(p, &t->v[i], step / 16);
     if (isfinite(stated) && !(fabs(closer - measured) <= 1e-3 * size)) return;
+    /* of fourth order: the error of the quotient falls to a quarter with half the step */
+    double half = quotient(p, &t->v[i], step / 2);
+    measured = half + (half - measured) / 3;
+    by = fabs(stated - measured);
+    if (by <= allowed) return;
     if (!isfinite(by)) by = (double)INFINITY;
     if (by / allowed <= worst->by) return;
     *worst = (Worst){by / allowed, stated, measured, element_place(name, t, i)};
