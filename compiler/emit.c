@@ -97,7 +97,7 @@ static void print_public(Text *out, const Program *p, const CodeList *codes)
             print_call(out, codes->at[i]);
         else
             text_add(out, "void %s_init(%s *m, uint64_t seed)\n{\n    NN_CALL(%s)(m, seed);\n}\n\n",
-                     p->name, p->name, c_identifier(p->init->name));
+                     p->name, c_model(p), c_identifier(p->init->name));
     }
 }
 
@@ -215,8 +215,24 @@ static void print_passes(Text *out, const Program *p)
     text_add(out, "#ifdef NN_ISA /* once for every instruction set */\n");
 }
 
+/* Sizes are written with the names of the dims, so these are C identifiers while C is written; the
+ * names in the language come back. */
+static Lines name_dims(const Program *p)
+{
+    Lines before = {0};
+    Identifiers ids = {0};
+    c_unique(&ids, "m");
+    c_unique(&ids, "work");
+    for (int i = 0; i < p->dims.n; i++) {
+        vec_push(&before, p->dims.at[i]->name);
+        p->dims.at[i]->name = c_unique(&ids, c_identifier(before.at[i]));
+    }
+    return before;
+}
+
 void emit_program(Program *p, Text *header, Text *source)
 {
+    Lines dims = name_dims(p);
     CodeList codes = compile_entries(p), all = {0};
     Text functions = {0}, helpers = {0};
     name_sizes(p);
@@ -236,4 +252,5 @@ void emit_program(Program *p, Text *header, Text *source)
     print_public(source, p, &codes);
     text_add(source, "#endif\n");
     emit_header(header, p, &codes);
+    for (int i = 0; i < dims.n; i++) p->dims.at[i]->name = dims.at[i];
 }

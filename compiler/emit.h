@@ -56,6 +56,8 @@ typedef struct Emit {
 /* ---- emit_name.c ---- */
 
 const char *c_identifier(const char *name); /* Theta1, net_fc1_W; keywords get a _ */
+/* The type of the model: its name, or xor_model where C++ does not have that name. */
+const char *c_model(const Program *p);
 const char *c_unique(Identifiers *ids, const char *wanted);
 bool c_is_taken(const Identifiers *ids, const char *name);
 const char *c_type(Elem e);       /* float, int32_t, ... */

@@ -239,7 +239,7 @@ static void print_head(Text *out, const Code *c, const Signature *s)
     text_add(&line, "static %s NN_NAME(%s)(", s->returns, c_identifier(c->entry->name));
     const char *sep = "";
     if (s->has_model) {
-        text_add(&line, "%s%s *NN_RESTRICT m", s->model_is_const ? "const " : "", p->name);
+        text_add(&line, "%s%s *NN_RESTRICT m", s->model_is_const ? "const " : "", c_model(p));
         sep = ", ";
     }
     if (is_init) text_add(&line, "%suint64_t seed", sep);

@@ -57,7 +57,7 @@ static void print_members(Text *out, const SlotList *slots, const char *prefix, 
 
 static void print_structs(Text *out, const Program *p)
 {
-    const char *name = p->name;
+    const char *name = p->name, *model = c_model(p);
     if (p->params.n) {
         text_add(
             out,
@@ -73,9 +73,13 @@ static void print_structs(Text *out, const Program *p)
     text_add(out,
              "} %s_state;\n\n/* The whole model: plain data, to be copied and saved as it is. */\n",
              name);
-    text_add(out, "typedef struct %s {\n", name);
+    text_add(out, "typedef struct %s {\n", model);
     if (p->params.n) text_add(out, "    %s_params params;\n", name);
-    text_add(out, "    %s_state state;\n} %s;\n\n", name, name);
+    text_add(out, "    %s_state state;\n} %s;\n", name, model);
+    if (model != name)
+        text_add(out, "#ifndef __cplusplus /* where `%s` is no name */\ntypedef %s %s;\n#endif\n", name,
+                 model, name);
+    text_add(out, "\n");
 }
 
 /* ---- prototypes ---- */
@@ -114,7 +118,7 @@ const char *prototype(const Program *p, const Entry *e)
     Text out = {0};
     text_add(&out, "%s %s_%s(", s.returns, p->name, c_identifier(e->name));
     if (s.has_model)
-        add_argument(&out, format("%s%s *m", s.model_is_const ? "const " : "", p->name));
+        add_argument(&out, format("%s%s *m", s.model_is_const ? "const " : "", c_model(p)));
     for (int i = 0; i < e->dims.n; i++) add_argument(&out, format("int %s", e->dims.at[i]->name));
     for (int i = 0; i < e->inputs.n; i++) {
         Type t = e->inputs.at[i].type;
@@ -233,7 +237,7 @@ void emit_header(Text *out, const Program *p, const CodeList *codes)
         print_tables(out, p);
         text_add(out, "\n/* Draws the parameters and sets the states; the same seed gives the same "
                       "model. */\n");
-        text_add(out, "void %s_init(%s *m, uint64_t seed);\n", p->name, p->name);
+        text_add(out, "void %s_init(%s *m, uint64_t seed);\n", p->name, c_model(p));
     }
     for (int i = 0; i < codes->n; i++)
         if (codes->at[i]->entry != p->init) print_entry(out, p, codes->at[i]);

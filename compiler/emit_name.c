@@ -15,25 +15,41 @@ static const char *const greek_small[] = {
     "kappa", "lambda", "mu",      "nu",    "xi",      "omicron", "pi",   "rho",   "sigma",
     "sigma", "tau",    "upsilon", "phi",   "chi",     "psi",     "omega"};
 
-/* Words that C, C++, or the headers of the generated code have taken. */
+/* Words of C++ that are names in C, its operators among them. */
+static const char *const words_of_cpp[] = {
+    "alignas",      "alignof",     "and",        "and_eq",        "bitand",       "bitor",
+    "bool",         "catch",       "char8_t",    "char16_t",      "char32_t",     "class",
+    "co_await",     "co_return",   "co_yield",   "compl",         "concept",      "const_cast",
+    "consteval",    "constexpr",   "constinit",  "decltype",      "delete",       "dynamic_cast",
+    "explicit",     "export",      "false",      "friend",        "mutable",      "namespace",
+    "new",          "noexcept",    "not",        "not_eq",        "nullptr",      "operator",
+    "or",           "or_eq",       "private",    "protected",     "public",       "reinterpret_cast",
+    "requires",     "static_assert", "static_cast", "template",   "this",         "thread_local",
+    "throw",        "true",        "try",        "typeid",        "typename",     "using",
+    "virtual",      "wchar_t",     "xor",        "xor_eq"};
+
+static bool is_word_of_cpp(const char *s)
+{
+    for (size_t i = 0; i < sizeof words_of_cpp / sizeof *words_of_cpp; i++)
+        if (!strcmp(s, words_of_cpp[i])) return true;
+    return false;
+}
+
+/* Words that C or the headers of the generated code have taken. */
 static const char *const reserved[] = {
-    "alignas",   "alignof",   "and",      "asm",      "auto",     "bool",     "break",   "case",
-    "catch",     "char",      "class",    "compl",    "const",    "continue", "default", "delete",
-    "do",        "double",    "else",     "enum",     "explicit", "export",   "extern",  "false",
-    "float",     "for",       "friend",   "goto",     "if",       "inline",   "int",     "long",
-    "mutable",   "namespace", "new",      "not",      "nullptr",  "operator", "or",      "private",
-    "protected", "public",    "register", "restrict", "return",   "short",    "signed",  "sizeof",
-    "static",    "struct",    "switch",   "template", "this",     "throw",    "true",    "try",
-    "typedef",   "typeid",    "typename", "union",    "unsigned", "using",    "virtual", "void",
-    "volatile",  "while",     "xor",      "main",     "NULL",     "INFINITY", "NAN",     "I",
-    "j0",        "j1",        "jn",       "y0",       "y1",       "yn",       "linux",   "unix",
-    "errno",     "assert"};
+    "asm",      "auto",     "break",    "case",   "char",     "const",    "continue", "default",
+    "do",       "double",   "else",     "enum",   "extern",   "float",    "for",      "goto",
+    "if",       "inline",   "int",      "long",   "register", "restrict", "return",   "short",
+    "signed",   "sizeof",   "static",   "struct", "switch",   "typedef",  "union",    "unsigned",
+    "void",     "volatile", "while",    "main",   "NULL",     "INFINITY", "NAN",      "I",
+    "j0",       "j1",       "jn",       "y0",     "y1",       "yn",       "linux",    "unix",
+    "errno",    "assert"};
 
 static bool is_reserved(const char *s)
 {
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
         if (!strcmp(s, reserved[i])) return true;
-    return !strncmp(s, "nn_", 3) || !strncmp(s, "NN_", 3);
+    return is_word_of_cpp(s) || !strncmp(s, "nn_", 3) || !strncmp(s, "NN_", 3);
 }
 
 /* The character at *s as a code point; moves behind it. */
@@ -70,6 +86,18 @@ const char *c_identifier(const char *name)
     while (*name) add_letter(&out, next_code(&name));
     if (is_reserved(out.s)) text_add(&out, "_");
     return out.n ? out.s : "_";
+}
+
+const char *c_model(const Program *p)
+{
+    if (!is_word_of_cpp(p->name)) return p->name;
+    const char *piece = "model", *tried = NULL;
+    while (piece != tried) {
+        tried = piece;
+        for (int i = 0; i < p->entries.n; i++)
+            if (!strcmp(p->entries.at[i]->name, piece)) piece = format("%s_", piece);
+    }
+    return format("%s_%s", p->name, piece);
 }
 
 bool c_is_taken(const Identifiers *ids, const char *name)

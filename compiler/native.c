@@ -37,7 +37,7 @@ static void wrap_entry(Text *out, const Program *p, const Entry *e)
     text_add(out, "    (void)model; (void)dims; (void)in; (void)out;\n    ");
     if (returned) text_add(out, "*(%s *)out[0] = ", s.returns);
     text_add(out, "%s_%s(", p->name, name);
-    if (s.has_model) text_add(out, "(struct %s *)model", p->name), sep = ", ";
+    if (s.has_model) text_add(out, "(%s *)model", c_model(p)), sep = ", ";
     for (int i = 0; i < e->dims.n; i++, sep = ", ") text_add(out, "%sdims[%d]", sep, i);
     for (int i = 0; i < e->inputs.n; i++, sep = ", ") {
         Type t = e->inputs.at[i].type;
@@ -61,12 +61,12 @@ static const char *wrapper(const Program *p)
     for (int i = 0; i < p->entries.n; i++) wrap_entry(&out, p, p->entries.at[i]);
     if (program_has_model(p)) {
         text_add(&out,
-                 "void nnc_init(void *model, uint64_t seed) { %s_init((struct %s *)model, seed); }\n",
-                 p->name, p->name);
-        text_add(&out, "size_t nnc_model_bytes(void) { return sizeof(struct %s); }\n", p->name);
+                 "void nnc_init(void *model, uint64_t seed) { %s_init((%s *)model, seed); }\n",
+                 p->name, c_model(p));
+        text_add(&out, "size_t nnc_model_bytes(void) { return sizeof(%s); }\n", c_model(p));
         if (p->params.n)
             text_add(&out, "size_t nnc_params_bytes(void) { return sizeof(%s_params); }\n", p->name);
-        text_add(&out, "size_t nnc_state_at(void) { return offsetof(struct %s, state); }\n", p->name);
+        text_add(&out, "size_t nnc_state_at(void) { return offsetof(%s, state); }\n", c_model(p));
         text_add(&out, "const void *nnc_states(void) { return %s_state_table; }\n", p->name);
         text_add(&out, "const void *nnc_params(void) { return %s; }\n",
                  p->params.n ? format("%s_param_table", p->name) : "NULL");

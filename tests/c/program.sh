@@ -19,8 +19,7 @@ compiled() { # COMPILER STANDARD FILE.. : without a warning
 }
 c11() { cc=$1 && shift && compiled "$cc" c11 -Wconversion "$@"; }
 
-# `xor` is an operator in C++, unless it is told otherwise.
-cplusplus() { compiled g++ c++17 -fno-operator-names "$@"; }
+cplusplus() { compiled g++ c++17 "$@"; }
 
 # A program that mentions every function that the header declares.
 user_of() {
@@ -66,6 +65,7 @@ for cc in gcc clang; do
     check "$cc: C in a C++ program" linked "$dir/$cc.o"
 done
 check "g++: warnings" cplusplus -O1 -DNN_ONE_ISA -x c++ -c -o "$dir/cpp.o" "$dir/f32/$name.c"
+check "clang++: the header" compiled clang++ c++17 -x c++ -fsyntax-only "$dir/f32/$name.h"
 check "g++: all of it C++" linked "$dir/cpp.o"
 
 [ -n "${SANFLAGS:-}" ] || tally "$matrix" "$file"
