@@ -298,8 +298,6 @@ static Tensor **slots_new(const SlotList *slots)
     return t;
 }
 
-typedef VEC(Node *) NodeList;
-
 static NodeList entry_roots(const Entry *e)
 {
     NodeList roots = {0};

@@ -257,7 +257,6 @@ Code *compile_entry(Program *p, Entry *e);
 Code *compile_step(Code *of, const Node *scan);
 /* Buffers for the states of a scan's kernel and the results of its step; needs homes. */
 void place_states(Code *c, Kernel *k);
-bool same_scan(const Node *a, const Node *b); /* are they results of one recurrence? */
 /* The definition of a result of the kernel's recurrence, or NULL: nobody reads it. */
 Def *result_def(const Kernel *k, int result);
 

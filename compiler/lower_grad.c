@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-typedef VEC(Node *) NodeList;
-
 /* ---- names that grad asks for ---- */
 
 static void collect_names(Env *e, const Expr *x)

@@ -17,6 +17,7 @@ const Pass passes[] = {
     {"parse", NULL, NULL, NULL, "the text as it was understood, in standard form"},
     {"lower", NULL, NULL, NULL, "functions and layers written out, shapes known, gradients built"},
     {"simplify", simplify_entry, NULL, NULL, "the same values by less work"},
+    {"hoist", hoist_entry, NULL, NULL, "recurrences without what all steps can share"},
     {"fuse", NULL, fuse, NULL, "equations that share their loops gathered in kernels"},
     {"schedule", NULL, NULL, schedule, "kernels in the order that needs the least memory"},
     {"plan", NULL, NULL, plan, "a place in the work area for every array"},

@@ -298,6 +298,7 @@ bool op_returns_bool(Op op);
 /* ---- graph.c: the static computational graph ---------------------------------------------------- */
 
 typedef struct Node Node;
+typedef VEC(Node *) NodeList;
 typedef struct Graph Graph;
 typedef struct Tensor Tensor;
 typedef struct Slot Slot;
@@ -414,9 +415,27 @@ struct Scan {
 /* The result nodes of a recurrence over the same operands as `like`. */
 Node *n_scan(Graph *g, const Scan *s, SizeRef steps, int result, int n_in, Node *const *in);
 Type scan_type(const Scan *s, SizeRef steps, int result);
+bool same_scan(const Node *a, const Node *b);          /* are they results of one recurrence? */
+
+/* scan_build.c: a recurrence put together. Operands stand in the graph around it, `next` (one for each
+ * state, in order) and `emit` in scan->body. */
+typedef struct ScanBuild {
+    Scan *scan;
+    NodeList seq, state, capture, next, emit;
+} ScanBuild;
+ScanBuild scan_build(bool reversed);
+Node *build_seq(ScanBuild *b, Node *seq);              /* the element, the state, the value in the body */
+Node *build_state(ScanBuild *b, Node *first);
+Node *build_capture(ScanBuild *b, Node *value);
+NodeList build_finish(ScanBuild *b);                   /* completes b->scan: its operands, in order */
+/* n and what it depends on, in another graph; `map` by Node.id holds what is there already. */
+Node *copy_into(Graph *to, const Node *n, Node **map);
+
 /* d[i] becomes the derivative for operand i where want[i]; dy by result, NULL where the loss does not
  * use it. Adds nodes to g: the recurrence once more with what the derivative needs, and the reverse. */
 void scan_gradient(Graph *g, Node *scan, Node *const *dy, const bool *want, Node **d);
+/* Does computing it again cost less than reading a saved value back? Operands not counted. */
+bool is_cheap(const Node *n);
 /* Bodies simplified, unused results and operands dropped; roots are replaced. */
 Graph *scan_settle(const Graph *g, Node **roots, int n);
 
@@ -545,7 +564,14 @@ Node *formula_build(Graph *g, const Expr *formula, Node *fwd, int k, Node *dy);
 /* ---- simplify.c ------------------------------------------------------------------------------------------ */
 
 void simplify_entry(Entry *e);                         /* replaces e->g and its roots */
+int gather_roots(const Entry *e, Node ***roots);       /* results and updates; NULL where a set has no member */
+void return_roots(Entry *e, Node *const *roots);       /* in the same order, after they were replaced */
 Graph *simplify_roots(const Graph *g, Node **roots, int n); /* the same for any roots */
+
+/* ---- hoist.c --------------------------------------------------------------------------------------------- */
+
+/* Takes out of recurrences what can be computed for all steps at once; e is simplified again. */
+void hoist_entry(Entry *e);
 
 /* ---- eval.c: the naive interpreter, in double precision ---------------------------------------------------- */
 

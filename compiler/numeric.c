@@ -89,8 +89,6 @@ static const char *verdict(const Worst *w)
 
 /* ---- an entry -------------------------------------------------------------------------------- */
 
-typedef VEC(Node *) NodeList;
-
 static NodeList variables_of(const Graph *g)
 {
     NodeList x = {0};

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-typedef VEC(Node *) NodeList;
-
 typedef struct Reverse {
     Graph *g;                 /* where the scan stands */
     Node *node;
@@ -19,6 +17,7 @@ typedef struct Reverse {
     int n_out;                /* states and emits of the scan */
     bool *backward;           /* by node of the body: depends on an adjoint */
     NodeList saved;           /* forward nodes of the body that the reverse reads as sequences */
+    Node **map;               /* body -> body of the reverse */
 } Reverse;
 
 /* ---- one step ---- */
@@ -93,7 +92,7 @@ static void find_backward(Reverse *r)
 }
 
 /* Arithmetic and movement cost less than reading a saved value back. */
-static bool is_cheap(const Node *n)
+bool is_cheap(const Node *n)
 {
     switch (n->op) {
     case OP_EXP: case OP_LOG: case OP_SQRT: case OP_RSQRT: case OP_SIN: case OP_COS: case OP_TANH:
@@ -147,20 +146,7 @@ static void find_saved(Reverse *r)
         if (r->d[k] && !r->backward[r->d[k]->id]) need(r, r->d[k], done);
 }
 
-/* ---- copying parts of a body ---- */
-
-/* n and what it depends on, in another graph; `map` holds what is there already. */
-static Node *copy_into(Graph *to, const Node *n, Node **map)
-{
-    if (map[n->id]) return map[n->id];
-    Node **in = NEW_N(Node *, n->n_in + 1);
-    for (int k = 0; k < n->n_in; k++) in[k] = copy_into(to, n->in[k], map);
-    Node *m = graph_node(to, n->op, &n->attr, n->type, n->n_in, in);
-    name_as(m, n);
-    if (!m->span.src) m->span = n->span;
-    if (!m->rule) m->rule = n->rule;
-    return map[n->id] = m;
-}
+/* ---- saving ---- */
 
 /* The forward scan with the saved values as further emits. */
 static const Scan *widen(Reverse *r, int *first)
@@ -184,102 +170,43 @@ static const Scan *widen(Reverse *r, int *first)
 
 /* ---- the reverse scan ---- */
 
-typedef struct Build {
-    Scan *scan;
-    NodeList seq, state, capture;    /* operands, in g */
-    NodeList next, emit;             /* in the new body */
-    Node **map;                      /* old body -> new body */
-} Build;
-
-static Type element_of(const Node *seq)
-{
-    Type t = {seq->type.elem, {.rank = seq->type.shape.rank - 1}};
-    for (int i = 0; i < t.shape.rank; i++) t.shape.size[i] = seq->type.shape.size[i + 1];
-    return t;
-}
-
-/* Inputs get their numbers at the end, when it is known how many sequences and states there are:
- * until then a sequence is k, a state 1000 + k, a captured value 2000 + k. */
-enum { STATE_BASE = 100000, CAPTURE_BASE = 200000 };
-
-static Node *add_seq(Build *b, Node *seq)
-{
-    vec_push(&b->seq, seq);
-    return input(b->scan->body, b->seq.n - 1, element_of(seq));
-}
-
-static Node *add_state(Build *b, Node *first)
-{
-    vec_push(&b->state, first);
-    return input(b->scan->body, STATE_BASE + b->state.n - 1, first->type);
-}
-
-static Node *add_capture(Build *b, Node *value)
-{
-    vec_push(&b->capture, value);
-    return input(b->scan->body, CAPTURE_BASE + b->capture.n - 1, value->type);
-}
-
-static void map_saved(Reverse *r, Build *b)
+static void map_saved(Reverse *r, ScanBuild *b)
 {
     int first;
     const Scan *wide = widen(r, &first);
     for (int i = 0; i < r->saved.n; i++) {
         Node *seq = n_scan(r->g, wide, r->node->attr.size, first + i, r->node->n_in, r->node->in);
-        b->map[r->saved.at[i]->id] = add_seq(b, seq);
-        name_as(b->map[r->saved.at[i]->id], r->saved.at[i]);
+        r->map[r->saved.at[i]->id] = build_seq(b, seq);
+        name_as(r->map[r->saved.at[i]->id], r->saved.at[i]);
     }
 }
 
 /* Forward inputs and adjoints that the reverse body reads. */
-static void map_inputs(Reverse *r, Build *b)
+static void map_inputs(Reverse *r, ScanBuild *b)
 {
     const Scan *s = r->scan;
     for (int i = 0; i < s->n_states; i++) {            /* the adjoint of every state runs along */
         if (!is_real(s->next[i])) continue;
         Type t = s->next[i]->type;
-        Node *a = add_state(b, r->dy[i] ? r->dy[i] : n_full(r->g, t, 0));
+        Node *a = build_state(b, r->dy[i] ? r->dy[i] : n_full(r->g, t, 0));
         Node *old = find_input(r->body, r->node->n_in + i);
-        if (old) b->map[old->id] = a;
+        if (old) r->map[old->id] = a;
     }
     for (int i = 0; i < r->body->nodes.n; i++) {
         const Node *n = r->body->nodes.at[i];
-        if (n->op != OP_INPUT || b->map[i]) continue;
+        if (n->op != OP_INPUT || r->map[i]) continue;
         int k = (int)n->attr.k;
-        if (k >= r->node->n_in) b->map[i] = add_seq(b, r->dy[k - r->node->n_in]);
-        else if (k < s->n_seqs) b->map[i] = add_seq(b, r->node->in[k]);
-        else if (k >= s->n_seqs + s->n_states) b->map[i] = add_capture(b, r->node->in[k]);
-        if (b->map[i]) name_as(b->map[i], n);
+        if (k >= r->node->n_in) r->map[i] = build_seq(b, r->dy[k - r->node->n_in]);
+        else if (k < s->n_seqs) r->map[i] = build_seq(b, r->node->in[k]);
+        else if (k >= s->n_seqs + s->n_states) r->map[i] = build_capture(b, r->node->in[k]);
+        if (r->map[i]) name_as(r->map[i], n);
     }
-}
-
-static void number_inputs(Build *b)
-{
-    Graph *old = b->scan->body, *to = graph_new();
-    int n_seqs = b->seq.n, n_states = b->state.n, n = b->next.n + b->emit.n;
-    Node **map = NEW_N(Node *, old->nodes.n + 1);
-    for (int i = 0; i < old->nodes.n; i++) {
-        Node *x = old->nodes.at[i];
-        if (x->op != OP_INPUT) continue;
-        long k = x->attr.k;
-        long at = k >= CAPTURE_BASE ? k - CAPTURE_BASE + n_seqs + n_states : k >= STATE_BASE ? k - STATE_BASE + n_seqs : k;
-        map[i] = n_input(to, (int)at, x->type, x->name);
-        map[i]->span = x->span;
-    }
-    b->scan->next = NEW_N(Node *, n + 1);
-    for (int i = 0; i < n; i++) b->scan->next[i] = copy_into(to, i < b->next.n ? b->next.at[i] : b->emit.at[i - b->next.n], map);
-    b->scan->emit = b->scan->next + b->next.n;
-    b->scan->body = to;
-    b->scan->n_seqs = n_seqs;
-    b->scan->n_states = n_states;
-    b->scan->n_captures = b->capture.n;
-    b->scan->n_emits = b->emit.n;
 }
 
 /* Where the derivative for operand k comes out: as a state, as an emitted sequence, or nowhere. */
 typedef struct Place { bool is_state, is_emit; int at; } Place;
 
-static void collect_steps(Reverse *r, Build *b, Place *place)
+static void collect_steps(Reverse *r, ScanBuild *b, Place *place)
 {
     const Scan *s = r->scan;
     Graph *body = b->scan->body;
@@ -288,17 +215,17 @@ static void collect_steps(Reverse *r, Build *b, Place *place)
         if (!is_real(s->next[i])) continue;
         Node *d = r->d[s->n_seqs + i];
         place[s->n_seqs + i] = (Place){.is_state = true, .at = state++};
-        vec_push(&b->next, d ? copy_into(body, d, b->map) : n_full(body, s->next[i]->type, 0));
+        vec_push(&b->next, d ? copy_into(body, d, r->map) : n_full(body, s->next[i]->type, 0));
     }
     for (int k = 0; k < r->node->n_in; k++) {
         if (!r->d[k] || (k >= s->n_seqs && k < s->n_seqs + s->n_states)) continue;
-        Node *d = copy_into(body, r->d[k], b->map);
+        Node *d = copy_into(body, r->d[k], r->map);
         if (k < s->n_seqs) {
             place[k] = (Place){.is_emit = true, .at = b->emit.n};
             vec_push(&b->emit, d);
             continue;
         }
-        Node *sum = add_state(b, n_full(r->g, r->node->in[k]->type, 0));
+        Node *sum = build_state(b, n_full(r->g, r->node->in[k]->type, 0));
         place[k] = (Place){.is_state = true, .at = state++};
         vec_push(&b->next, n_map2(body, OP_ADD, sum, d));
     }
@@ -311,18 +238,13 @@ void scan_gradient(Graph *g, Node *node, Node *const *dy, const bool *want, Node
     build_step(&r);
     find_backward(&r);
     find_saved(&r);
-    Build b = {.scan = NEW(Scan), .map = NEW_N(Node *, r.body->nodes.n + 1)};
+    ScanBuild b = scan_build(!s->reversed);
+    r.map = NEW_N(Node *, r.body->nodes.n + 1);
     Place *place = NEW_N(Place, node->n_in + 1);
-    b.scan->body = graph_new();
-    b.scan->reversed = !s->reversed;
     map_saved(&r, &b);
     map_inputs(&r, &b);
     collect_steps(&r, &b, place);
-    number_inputs(&b);
-    NodeList in = {0};
-    for (int i = 0; i < b.seq.n; i++) vec_push(&in, b.seq.at[i]);
-    for (int i = 0; i < b.state.n; i++) vec_push(&in, b.state.at[i]);
-    for (int i = 0; i < b.capture.n; i++) vec_push(&in, b.capture.at[i]);
+    NodeList in = build_finish(&b);
     for (int k = 0; k < node->n_in; k++) {
         d[k] = NULL;
         if (!want[k] || !(place[k].is_state || place[k].is_emit)) continue;

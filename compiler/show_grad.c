@@ -55,8 +55,6 @@ static void show_equation(Text *out, Names *m, const Graph *g, const Node *n, co
 
 /* ---- an entry as it is ----------------------------------------------------------------------- */
 
-typedef VEC(Node *) NodeList;
-
 static NodeList roots_of(const Entry *e)
 {
     NodeList roots = {0};

@@ -183,7 +183,7 @@ Graph *simplify_roots(const Graph *g, Node **roots, int n)
 
 /* ---- an entry ---- */
 
-static int gather_roots(const Entry *e, Node ***roots)
+int gather_roots(const Entry *e, Node ***roots)
 {
     VEC(Node *) all = {0};
     for (int i = 0; i < e->outputs.n; i++) {
@@ -196,7 +196,7 @@ static int gather_roots(const Entry *e, Node ***roots)
     return all.n;
 }
 
-static void return_roots(Entry *e, Node *const *roots)
+void return_roots(Entry *e, Node *const *roots)
 {
     for (int i = 0; i < e->outputs.n; i++) {
         Output *o = &e->outputs.at[i];

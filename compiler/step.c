@@ -6,12 +6,6 @@
 
 #include <string.h>
 
-bool same_scan(const Node *a, const Node *b)
-{
-    return a->op == OP_SCAN && b->op == OP_SCAN && a->attr.ref == b->attr.ref && a->n_in == b->n_in &&
-           !memcmp(a->in, b->in, sizeof(Node *) * (size_t)a->n_in);
-}
-
 /* The name of what goes in: as the body calls it, else the letter of its role. */
 static const char *input_name(const Scan *s, int k)
 {

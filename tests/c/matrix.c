@@ -1,11 +1,12 @@
-/* matrix.c - generated C against the interpreter. In: .nn files. Every entry of each is called with
- * random arguments, every dim at its least, its greatest and in between, one call after the other on
- * one model; results, params, states, the seed and the number of calls are compared, after every
- * call and after init. The C is compiled so that each two of the compilers gcc and clang, -O0 and
- * -O3, float and double, scalar and vector code meet; vector code runs on each instruction set that
- * the processor has. Out: what differs, and "N passed, M failed", an entry in one setting being one.
- * MATRIX=full takes all combinations; MATRIX=san compiles with the sanitizers instead, all
- * buffers having exactly their size: that needs libasan loaded before this program. */
+/* matrix.c - generated C against the interpreter. In: .nn files. The interpreter runs the graph from
+ * before `hoist`. Every entry of each is called with random arguments, every dim at its least, its
+ * greatest and in between, one call after the other on one model; results, params, states, the seed
+ * and the number of calls are compared, after every call and after init. The C is compiled so that
+ * each two of the compilers gcc and clang, -O0 and -O3, float and double, scalar and vector code
+ * meet; vector code runs on each instruction set that the processor has. Out: what differs, and "N
+ * passed, M failed", an entry in one setting being one. MATRIX=full takes all combinations;
+ * MATRIX=san compiles with the sanitizers instead, all buffers having exactly their size: that needs
+ * libasan loaded before this program. */
 #include "eval.h"
 #include "kernel.h"
 #include "nn.h"
@@ -311,6 +312,7 @@ static void run_file(const char *path, const Build *builds, int n)
         Program *p = load(path);
         if (!p) return;
         trace(&t, p);
+        for (int i = 0; i < p->entries.n; i++) hoist_entry(p->entries.at[i]);
         for (int i = 0; i < n; i++)
             if (builds[i].f64 == options.f64) run_build(&t, &builds[i], path);
     }

@@ -111,7 +111,7 @@ expect 0 "digraph" "$NNC" show graph.nn value --graph=dot
 expect 2 'no argument `w`' "$NNC" show graph.nn value --at w=1
 expect 2 "only a real scalar" "$NNC" show values.nn rows --grad
 expect 4 "install graphviz" env PATH=/nonexistent "$NNC" show graph.nn value --graph=svg
-for pass in parse lower simplify fuse schedule plan; do
+for pass in parse lower simplify hoist fuse schedule plan; do
     expect 0 "" "$NNC" show graph.nn --after=$pass
 done
 
