@@ -1,6 +1,6 @@
 /* native.c - a program as machine code in this process, for `nnc test` and the tests.
  * In: a program. Out: its entries, callable with the interpreter's values. The program is emitted as
- * one file together with a wrapper of one form for every entry, compiled by $CC (cc) into a shared
+ * one file (without the runtime, if this process has that to offer) together with a wrapper of one form for every entry, compiled by $CC (cc) into a shared
  * object in a fresh folder, and loaded. The folder is gone when native_build returns. */
 #include "emit.h"
 #include "eval.h"
@@ -138,9 +138,10 @@ Native *native_build(Program *p, const char *flags, const char **error)
     char *dir = (char *)(uintptr_t)format("%s/nnc-XXXXXX", tmp);
     bool single = options.single_file;
     p->name = c_identifier(p->name);
-    options.single_file = true;
+    options.single_file = !options.own_runtime;
     emit_program(p, &header, &source);
-    paste_runtime(&whole, &source);
+    if (options.single_file) paste_runtime(&whole, &source);
+    else whole = source;
     options.single_file = single;
     if (!mkdtemp(dir)) {
         *error = format("cannot make a folder in %s: %s", tmp, strerror(errno));

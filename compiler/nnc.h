@@ -502,6 +502,7 @@ typedef struct Options {
     bool f64;                 /* --real f64 */
     Bounds bounds;            /* --bounds */
     bool single_file;
+    bool own_runtime;         /* native.c: nn_* are found in this process, linked with -rdynamic */
     bool colour_never;
     VEC(Define) defines;      /* -D name=value */
     VEC(const char *) entries;/* --entries a,b; empty: all */

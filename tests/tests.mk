@@ -25,6 +25,9 @@ $(B)/trailers: tests/trailers.c | $(B)
 $(B)/matrix: tests/c/matrix.c $(LIB_OBJ) $(B)/libnnrt.a
 	$(CC) $(STD) $(CFLAGS) $(SANFLAGS) $(WARN) $(CPPFLAGS_C) -o $@ $< $(LIB_OBJ) $(B)/libnnrt.a $(LIBS)
 
+$(B)/agree: tests/agree/agree.c $(LIB_OBJ) $(B)/libnnrt.a
+	$(CC) $(STD) $(CFLAGS) $(SANFLAGS) $(WARN) $(CPPFLAGS_C) -rdynamic -o $@ $< $(LIB_OBJ) $(RT_OBJ) $(LIBS)
+
 $(B)/unit:
 	mkdir -p $@
 
@@ -32,7 +35,7 @@ $(B)/unit:
 TEST_ENV := CC="$(CC)" CFLAGS="$(CFLAGS)" SANFLAGS="$(SANFLAGS)" \
     $(if $(SANFLAGS),CK_TIMEOUT_MULTIPLIER=10)
 
-check: $(B)/nnc $(B)/libnnrt.a $(B)/unit_tests $(B)/trailers $(B)/matrix
+check: $(B)/nnc $(B)/libnnrt.a $(B)/unit_tests $(B)/trailers $(B)/matrix $(B)/agree
 	@$(TEST_ENV) sh tests/run.sh $(B)
 
 coverage:
