@@ -183,6 +183,9 @@ class Recording:
         self.gradient()
         self.learning("sgd", lambda p: torch.optim.SGD(p, lr=sgd))
         self.learning("adam", lambda p: torch.optim.Adam(p, lr=adam))
+        self.save()
+
+    def save(self):
         save(self.name, "torch", self.tensors)
 
 
@@ -469,6 +472,89 @@ def dqn():
     q = online(r.inputs["s"] / 255)
     r.value(forward__q=q, forward__best=q.argmax(1), loss__out=r.loss(**r.inputs))
     r.usual()
+
+
+@network
+def functions():
+    z, frames = nn.Parameter(torch.randn(3, 5)), nn.Parameter(torch.randn(9, 2, 5))
+
+    def losses(t, u, p, c, words):
+        square = lambda a, b: ((a - b) ** 2).sum(-1)
+        triplet = F.triplet_margin_with_distance_loss(z, t, u, distance_function=square, margin=0.5)
+        ctc = F.ctc_loss(frames.log_softmax(-1), words, torch.tensor([9, 9]), torch.tensor([3, 3]),
+                         reduction="none")
+        return torch.stack([
+            F.mse_loss(z, t), F.l1_loss(z, t), F.huber_loss(z, t, delta=0.7),
+            F.binary_cross_entropy_with_logits(z, u), F.binary_cross_entropy(z.sigmoid(), u),
+            F.cross_entropy(z, c), F.cross_entropy(z, p),
+            F.kl_div(z.log_softmax(-1), p, reduction="batchmean"), F.relu(1 - t.sign() * z).mean(),
+            triplet, ctc.mean()])
+
+    def activations():
+        return (F.leaky_relu(z) + 2 * F.elu(z) + 3 * F.gelu(z) + 4 * F.silu(z) + 5 * F.softplus(z) +
+                6 * F.log_softmax(z, -1))
+
+    r = Recording("functions", nn.ParameterList([z, frames]), table("z", z) + table("frames", frames),
+                  {"t": torch.randn(3, 5), "u": torch.rand(3, 5), "p": torch.randn(3, 5).softmax(-1),
+                   "c": classes(5, 3), "words": torch.tensor([[1, 3, 3], [4, 2, 1]])},
+                  lambda **inputs: losses(**inputs).sum() + (activations() ** 2).mean() +
+                  z.logsumexp(-1).mean())
+    r.value(forward__each=losses(**r.inputs), forward__curves=activations(),
+            forward__rows=z.logsumexp(-1))
+    r.gradient()
+    r.save()
+
+
+@network
+def optimisers():
+    h, y = nn.Linear(4, 7), nn.Linear(7, 3)
+    r = Recording("optimisers", nn.ModuleList([h, y]), dense("net.h", h) + dense("net.Dense1", y),
+                  {"x": torch.randn(3, 4), "t": torch.randn(3, 3)},
+                  lambda x, t: F.mse_loss(y(h(x).tanh()), t))
+    O = torch.optim
+
+    class Clipped(O.SGD):
+        def step(self):
+            parameters = self.param_groups[0]["params"]
+            norm = torch.sqrt(sum((p.grad ** 2).sum() for p in parameters))
+            for p in parameters:
+                p.grad *= min(1, 0.5 / norm)
+            super().step()
+
+    r.learning("momentum", lambda p: O.SGD(p, lr=0.03, momentum=0.8))
+    r.learning("nesterov", lambda p: O.SGD(p, lr=0.03, momentum=0.8, nesterov=True))
+    r.learning("rmsprop", lambda p: O.RMSprop(p, lr=2e-3, alpha=0.95))
+    r.learning("adagrad", lambda p: O.Adagrad(p, lr=0.02))
+    r.learning("adamw", lambda p: O.AdamW(p, lr=2e-3, weight_decay=0.1))
+    r.learning("clipped", lambda p: Clipped(p, lr=0.3))
+    r.save()
+
+
+@network
+def layers():
+    down, group, up = nn.Conv2d(4, 6, 3, 2), nn.GroupNorm(3, 6), nn.ConvTranspose2d(6, 2, 3, 2, 1)
+    E, c = nn.Embedding(9, 4), nn.Conv1d(4, 6, 3, padding=2, dilation=2)
+    g, rnn = nn.RMSNorm(6, eps=1e-6), nn.RNN(6, 5)
+    images = lambda x: up(F.silu(group(down(x))))
+
+    def signals(s):
+        a = F.avg_pool1d(F.elu(c(E(s).transpose(1, 2))), 2)
+        return rnn(g(F.max_pool1d(a, 3, 1).permute(2, 0, 1)))[0]
+
+    W, U, b, zero = recurrent(rnn, "_l0")
+    zero.data.zero_()
+    zero.requires_grad_(False)
+    shift(g.weight)
+    views = (conv("images.down", down) + norm("images.norm", group) + conv("images.up", up) +
+             table("signals.e.E", E.weight) + conv("signals.c", c) + table("signals.g.g", g.weight) +
+             [("signals.r.cell.W", W, transposed), ("signals.r.cell.U", U, transposed),
+              ("signals.r.cell.b", b, same)])
+    r = Recording("layers", nn.ModuleList([down, group, up, E, c, g, rnn]), views,
+                  {"x": torch.randn(3, 4, 7, 6), "s": classes(9, 3, 11)},
+                  lambda x, s: (images(x) ** 2).mean() + (signals(s) ** 2).mean())
+    r.value(forward__up=images(r.inputs["x"]), forward__r=signals(r.inputs["s"]))
+    r.gradient()
+    r.save()
 
 
 if __name__ == "__main__":
