@@ -193,6 +193,13 @@ def classes(n, *shape):
     return torch.randint(0, n, shape)
 
 
+def shares(*shape):
+    """Distributions whose rows add up to 1 as floats, too."""
+    p = (256 * torch.randn(shape).softmax(-1)).ceil() / 256
+    p[..., 0] += 1 - p.sum(-1)
+    return p
+
+
 def cross_entropy(z, t):
     return F.cross_entropy(z.reshape(-1, z.shape[-1]), t.reshape(-1).long())
 
@@ -495,7 +502,7 @@ def functions():
                 6 * F.log_softmax(z, -1))
 
     r = Recording("functions", nn.ParameterList([z, frames]), table("z", z) + table("frames", frames),
-                  {"t": torch.randn(3, 5), "u": torch.rand(3, 5), "p": torch.randn(3, 5).softmax(-1),
+                  {"t": torch.randn(3, 5), "u": torch.rand(3, 5), "p": shares(3, 5),
                    "c": classes(5, 3), "words": torch.tensor([[1, 3, 3], [4, 2, 1]])},
                   lambda **inputs: losses(**inputs).sum() + (activations() ** 2).mean() +
                   z.logsumexp(-1).mean())
