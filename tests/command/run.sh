@@ -94,6 +94,31 @@ is "another seed, other numbers" sh -c \
 expect 2 "not a number" "$NNC" run values.nn first --seed x
 expect 4 "cannot" "$NNC" run values.nn first --params none.safetensors
 
+# tensors FILE HEADER DATA: a safetensors file; both as printf takes them, the header at most 999 long
+tensors() {
+    header=$(printf '%-1000s' "$2")
+    { printf '\350\003\000\000\000\000\000\000%s' "$header" && printf "$3"; } >"$1"
+}
+row() { printf '"%s":{"dtype":"%s","shape":[%s],"data_offsets":[%s]}' "$@"; }
+weights='\000\000\300?\000\000\000@'
+tensors w.safetensors "{$(row w F32 2 0,8)}" "$weights"
+expect 0 "1.5" "$NNC" run kept.nn weight --params w.safetensors
+expect 0 "1.5" "$NNC" run values.nn first --params w.safetensors
+expect 4 "tensor w has type F32" "$NNC" run values.nn first --params w.safetensors --real f64
+tensors three.safetensors "{$(row w F32 3 0,12)}" "$weights$weights"
+expect 4 "three.safetensors" "$NNC" run values.nn first --params three.safetensors
+tensors v.safetensors "{$(row v F32 2 0,8)}" "$weights"
+expect 4 "tensor v is not" "$NNC" run values.nn first --params v.safetensors
+tensors all.safetensors "{$(row params.w F32 2 0,8),$(row state.seed U64 "" 8,16),$(
+    row state.call U64 "" 16,24),$(row state.total F64 "" 24,32),$(row state.count I32 "" 32,36),$(
+    row state.half F16 "" 36,38),$(row state.small I8 "" 38,39),$(row state.byte U8 "" 39,40),$(
+    row state.on BOOL "" 40,41)}" "$weights"'\003\000\000\000\000\000\000\000\001\000\000\000\000\000\000\000'\
+'\000\000\000\000\000\000\004@\377\377\377\377\000\076\376\310\001'
+expect 0 "1.5" "$NNC" run kept.nn weight --params all.safetensors
+expect 0 "2.5 1.5 -1 -2 200 true" sh -c 'echo $("$NNC" run kept.nn kept --params all.safetensors)'
+is "the seed that was saved" sh -c \
+    '[ "$("$NNC" run kept.nn draw --params all.safetensors)" = "$("$NNC" run kept.nn draw --seed 3)" ]'
+
 # check and test
 expect 0 "" "$NNC" check graph.nn
 expect 1 "E0201" "$NNC" check wrong.nn
