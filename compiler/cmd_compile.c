@@ -101,21 +101,30 @@ static int write_files(const char *name, const Text *header, const Text *source)
     return code;
 }
 
+/* What --max-ram has changed. */
+static void print_recomputed(const Program *p)
+{
+    for (int i = 0; i < p->entries.n; i++) {
+        const Entry *e = p->entries.at[i];
+        if (e->n_again)
+            fprintf(stderr, "nnc: note: `%s`: %s\n", e->name, recomputed_text(e));
+    }
+}
+
 int cmd_compile(void)
 {
     int code;
     Text header = {0}, source = {0}, whole = {0};
     if (settings.args.n > 1)
         return usage_error("compile", "one file at a time, not also `%s`", settings.args.at[1]);
-    if (settings.max_ram)
-        return usage_error("compile", "`--max-ram` is not available in this version");
     const char *name = output_name();
     if (!name) return EXIT_PROGRAM;
     options.name = name;
     Program *p = load_program(&code);
     if (!p) return code;
     if (!known_entries(p)) return EXIT_USAGE;
-    run_passes(p, NULL);
+    if (!run_passes(p, NULL)) return EXIT_PROGRAM;
+    print_recomputed(p);
     emit_program(p, &header, &source);
     if (options.single_file) paste_runtime(&whole, &source);
     else whole = source;

@@ -113,7 +113,7 @@ static const char *graph_form(void)
 static int show_passes(Program *p, const EntryList *entries, const Pass *pass)
 {
     Text out = {0};
-    run_passes(p, pass->name);
+    if (!run_passes(p, pass->name)) return EXIT_PROGRAM;
     for (int i = 0; i < entries->n; i++) {
         if (i) text_add(&out, "\n");
         show_after(&out, p, entries->at[i], pass);

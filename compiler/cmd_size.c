@@ -19,13 +19,6 @@ static const char *grouped(double v)
     return out.s;
 }
 
-static double slot_bytes(const SlotList *slots)
-{
-    double sum = 0;
-    for (int i = 0; i < slots->n; i++) sum += (double)type_bytes(slots->at[i]->type);
-    return sum;
-}
-
 /* Each table once, however many entries use it. */
 static double table_bytes(const CodeList *codes)
 {
@@ -82,6 +75,7 @@ static void print_entry(const Code *c)
     }
     printf("\n%s%s\n", c->entry->name, dims.s ? dims.s : "");
     printf("    work area  %s bytes\n", grouped((double)c->work_bytes));
+    if (c->entry->n_again) printf("               %s\n", recomputed_text(c->entry));
     printf("    stack      %s bytes, about\n", grouped((double)c->stack_bytes));
     printf("    operations %s\n", grouped(c->flops));
     name_values(c);
@@ -128,7 +122,7 @@ int cmd_size(void)
     if (!p) return code;
     for (int i = 0; i < options.entries.n; i++)
         if (!entry_named(p, "size", options.entries.at[i])) return EXIT_USAGE;
-    run_passes(p, NULL);
+    if (!run_passes(p, NULL)) return EXIT_PROGRAM;
     CodeList codes = compile_entries(p);
     double work = 0, params = slot_bytes(&p->params), states = slot_bytes(&p->states);
     for (int i = 0; i < codes.n; i++) work = fmax(work, (double)codes.at[i]->work_bytes);

@@ -309,7 +309,7 @@ int cmd_test(void)
     Program *p = load_program(&code);
     if (!p) return code;
     Entry *lowered = copy_entries(p);
-    run_passes(p, NULL);
+    if (!run_passes(p, NULL)) return EXIT_PROGRAM;
     Native *native = p->tests.n ? build_native(p, &code) : NULL;
     for (int i = 0; i < p->tests.n && code != EXIT_INTERNAL; i++)
         run_test(p, lowered, p->tests.at[i], native, seed, &t);

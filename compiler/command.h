@@ -45,10 +45,11 @@ typedef struct Command {
 extern const Command commands[];                       /* ends with a row without a name */
 
 /* A step of the pipeline, as `nnc show --after=NAME` knows it. Passes over the graph work on an
- * entry; `start` makes loops of it, and the passes behind work on those. */
+ * entry, `room` with a look at the memory that it will take; `start` makes loops of it, and the passes behind work on those. */
 typedef struct Pass {
     const char *name;
     void (*graph)(Entry *e);
+    void (*room)(Program *p, Entry *e);
     struct Code *(*start)(Program *p, Entry *e);
     void (*loops)(struct Code *c);
     const char *help;
@@ -57,8 +58,9 @@ extern const Pass passes[];                            /* ends with a row withou
 
 /* Reads, checks and lowers settings.args.at[0], prints reports. NULL: *code is the exit code. */
 Program *load_program(int *code);
-/* Applies the graph passes up to and including `last` (NULL: all) to every entry. */
-void run_passes(Program *p, const char *last);
+/* Applies the graph passes up to and including `last` (NULL: all) to every entry. False, reported:
+ * it does not fit. */
+bool run_passes(Program *p, const char *last);
 /* The entry of that name; NULL, reported: there is none. */
 Entry *entry_named(Program *p, const char *command, const char *name);
 

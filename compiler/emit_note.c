@@ -131,6 +131,8 @@ static void print_remark(Text *out, Emit *e, const Node *n, const char *margin, 
     if (n->op != OP_DRAW) text_add(&remark, "   %s", type_text(n->type));
     if (*place) text_add(&remark, "   %s", place);
     text_add(out, "%*s%s", room, "", remark.n ? remark.s : "");
+    if (n->again && e->number[n->again->id])
+        text_add(out, "   (%d) again", e->number[n->again->id]);
     const Node *of = n->adjoint_of ? see_through((Node *)(uintptr_t)n->adjoint_of) : NULL;
     if (!of || !e->number[of->id]) return;
     const char *back = format("   backward of (%d)", e->number[of->id]);

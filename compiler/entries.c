@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static bool is_chosen(const Entry *e)
+bool is_chosen(const Entry *e)
 {
     for (int i = 0; i < options.entries.n; i++)
         if (!strcmp(options.entries.at[i], e->name)) return true;

@@ -7,13 +7,6 @@
 
 #include <string.h>
 
-static double slot_bytes(const SlotList *slots)
-{
-    double sum = 0;
-    for (int i = 0; i < slots->n; i++) sum += (double)type_bytes(slots->at[i]->type);
-    return sum;
-}
-
 /* The passes replace what an entry points to, so they get an entry of their own. */
 static Code *compiled_copy(Program *p, const Entry *e)
 {
@@ -29,6 +22,7 @@ static Code *compiled_copy(Program *p, const Entry *e)
     }
     for (int i = 0; i < e->updates.n; i++) vec_push(&copy->updates, e->updates.at[i]);
     simplify_entry(copy);
+    recompute(p, copy);
     return compile_entry(p, copy);
 }
 

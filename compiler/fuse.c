@@ -404,14 +404,9 @@ void choose_definitions(Code *code, const TargetList *targets)
 
 static Names *name_roots(const Entry *e)
 {
-    VEC(Node *) roots = {0};
-    for (int i = 0; i < e->outputs.n; i++) {
-        const Output *o = &e->outputs.at[i];
-        if (o->node) vec_push(&roots, o->node);
-        for (int k = 0; k < o->set.n && !o->node; k++) vec_push(&roots, o->set.at[k]);
-    }
-    for (int i = 0; i < e->updates.n; i++) vec_push(&roots, e->updates.at[i].value);
-    return names_of(e->g, roots.at, roots.n);
+    Node **roots;
+    int n = gather_roots(e, &roots);
+    return names_of(e->g, roots, n);
 }
 
 static void find_leaves(Code *c)

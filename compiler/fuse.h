@@ -11,6 +11,16 @@ typedef enum Need {
     NEED_ARRAY    /* used by other kernels */
 } Need;
 
+/* What a definition reads, as found when it was added to its kernel. */
+typedef struct Read {
+    Node *node;
+    int aligned; /* axes, from the first, that are numbered by the reader's loops */
+    bool exact;  /* only the reader's own element */
+} Read;
+struct ReadList {
+    VEC(Read) at;
+};
+
 /* A result of the entry: a node and the memory it must end in. */
 typedef struct Target {
     Node *node;

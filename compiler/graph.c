@@ -25,6 +25,7 @@ static uint64_t node_hash(Op op, const Attr *attr, Type type, int n, Node *const
     for (int i = 0; i < MAX_RANK; i++)
         if (attr->lo[i]) h = mix(h, (uint64_t)(uintptr_t)attr->lo[i]);
     for (int i = 0; i < type.shape.rank; i++) h = mix(h, (uint64_t)(uintptr_t)type.shape.size[i]);
+    h = mix(h, (uint64_t)attr->copy);
     for (int i = 0; i < n; i++) h = mix(h, (uint64_t)in[i]->id);
     return h;
 }
@@ -32,7 +33,7 @@ static uint64_t node_hash(Op op, const Attr *attr, Type type, int n, Node *const
 /* Bytes of the number are compared, so that -0 and 0 stay apart and NaN equals itself. */
 static bool attr_equal(const Attr *a, const Attr *b)
 {
-    return !memcmp(&a->num, &b->num, sizeof a->num) && a->k == b->k && a->axes == b->axes && a->draw == b->draw &&
+    return !memcmp(&a->num, &b->num, sizeof a->num) && a->k == b->k && a->axes == b->axes && a->draw == b->draw && a->copy == b->copy &&
            a->size == b->size && a->ref == b->ref && !memcmp(a->perm, b->perm, sizeof a->perm) &&
            !memcmp(a->lo, b->lo, sizeof a->lo);
 }
@@ -130,6 +131,8 @@ void note_as(Node *to, const Node *from, Node *const *map)
     to->owner = from->owner;
     to->rule = from->rule;
     to->adjoint_of = from->adjoint_of ? map[from->adjoint_of->id] : NULL;
+    to->again = from->again ? map[from->again->id] : NULL;
+    to->wait = from->wait ? map[from->wait->id] : NULL;
 }
 
 Graph *graph_copy(const Graph *g, Node **roots, int n_roots)

@@ -25,16 +25,6 @@ bool order_kernels(Code *c, Kernel *a, Kernel *b)
 
 /* ---- what a definition reads ---- */
 
-typedef struct Read {
-    Node *node;
-    int aligned;
-    bool exact;
-} Read;
-typedef struct ReadList {
-    const Code *c;
-    VEC(Read) at;
-} ReadList;
-
 static void note_read(void *context, const Def *r, const Frame *f, Node *n, const Index *ix)
 {
     ReadList *list = context;
@@ -48,8 +38,9 @@ static void note_read(void *context, const Def *r, const Frame *f, Node *n, cons
 
 static ReadList reads_of(const Code *c, const Def *d)
 {
-    ReadList list = {.c = c};
+    ReadList list = {0};
     each_read(c, d, note_read, &list);
+    if (d->node->wait) vec_push(&list.at, (Read){.node = d->node->wait});
     return list;
 }
 
@@ -107,14 +98,14 @@ static bool reads_from(const Code *c, const Kernel *k, const ReadList *reads)
     return false;
 }
 
-static bool shares_reads(const Code *c, const Kernel *k, const ReadList *reads)
+static bool shares_reads(const Kernel *k, const ReadList *reads)
 {
     for (int i = 0; i < k->defs.n; i++) {
-        ReadList other = reads_of(c, k->defs.at[i]);
-        for (int a = 0; a < other.at.n; a++)
+        const ReadList *other = k->defs.at[i]->reads;
+        for (int a = 0; a < other->at.n; a++)
             for (int b = 0; b < reads->at.n; b++)
-                if (other.at.at[a].node == reads->at.at[b].node &&
-                    other.at.at[a].node->type.shape.rank)
+                if (other->at.at[a].node == reads->at.at[b].node &&
+                    other->at.at[a].node->type.shape.rank)
                     return true;
     }
     return false;
@@ -137,7 +128,7 @@ static Kernel *find_kernel(const Code *c, const Def *d, const ReadList *reads, i
     for (int i = c->kernels.n - 1; i >= 0; i--) {
         Kernel *k = c->kernels.at[i];
         if (can_join(c, k, d, reads, rows) && shape_equal(&k->domain, &d->domain) &&
-            *rows == k->n_rows && (d->domain.rank == 0 || shares_reads(c, k, reads)))
+            *rows == k->n_rows && (d->domain.rank == 0 || shares_reads(k, reads)))
             return k;
     }
     return NULL;
@@ -155,9 +146,10 @@ Kernel *add_kernel(Code *c, Def *d)
     return k;
 }
 
-static void join(Code *c, Kernel *k, Def *d, const ReadList *reads)
+static void join(Code *c, Kernel *k, Def *d, ReadList *reads)
 {
     d->kernel = k;
+    d->reads = reads;
     vec_push(&k->defs, d);
     if (d->domain.rank > k->domain.rank) k->domain = d->domain;
     for (int i = 0; i < reads->at.n; i++) {
@@ -187,16 +179,17 @@ static Kernel *find_scan(const Code *c, const Def *d)
 
 void add_to_kernels(Code *c, Def *d)
 {
-    ReadList reads = reads_of(c, d);
+    ReadList *reads = NEW(ReadList);
     int rows = 0;
-    Kernel *k = has_loops(d) && !d->is_store ? find_kernel(c, d, &reads, &rows) : NULL;
+    *reads = reads_of(c, d);
+    Kernel *k = has_loops(d) && !d->is_store ? find_kernel(c, d, reads, &rows) : NULL;
     if (d->kind == DEF_SCAN) k = find_scan(c, d);
     if (k)
         k->n_rows = rows;
     else
         k = add_kernel(c, d);
     if (d->kind == DEF_SCAN && !k->step) k->step = compile_step(c, d->node);
-    join(c, k, d, &reads);
+    join(c, k, d, reads);
 }
 
 void group_definitions(Code *c)

@@ -94,6 +94,7 @@ typedef VEC(Buffer *) BufferList;
 typedef struct Kernel Kernel;
 typedef struct Def Def;
 typedef struct Code Code;
+typedef struct ReadList ReadList;
 typedef VEC(Def *) DefList;
 typedef VEC(Kernel *) KernelList;
 
@@ -120,6 +121,7 @@ struct Def {
     int id; /* place in code->defs */
     Kernel *kernel;
     int group;         /* which of the kernel's groups */
+    ReadList *reads;   /* for fuse, group and target */
     Buffer *home;      /* NULL: a local of the loop body in which it is computed and used */
     BufferList copies; /* where the value is stored too */
     bool is_store;     /* only stores a value that is known without it: a leaf, a constant */
@@ -176,10 +178,13 @@ struct Code {
     /* found by plan */
     long work_bytes;  /* the work area */
     long live_bytes;  /* the largest sum of live buffers */
+    long *live;       /* that sum for each kernel, in order */
     long stack_bytes; /* estimate: arrays and scalars of the C function */
     double flops;
 };
 
+double def_flops(const Code *c, const Def *d); /* at the bounds of the dims */
+double slot_bytes(const SlotList *slots);
 long type_bytes(Type t);          /* at the bounds of the dims */
 long shape_upper(const Shape *s); /* elements at the bounds */
 
@@ -238,6 +243,10 @@ ProductSizes product_sizes(const Product *p);
 
 /* The entry as kernels, in an order that is correct. Needs a simplified entry. */
 Code *fuse(Program *p, Entry *e);
+/* Lets the entry compute values again rather than keep them, until it fits into options.max_ram. */
+void recompute(Program *p, Entry *e);
+/* "work area 812 KiB -> 401 KiB, 5 values computed again, arithmetic +18 %" */
+const char *recomputed_text(const Entry *e);
 /* Orders the kernels so that few bytes are alive at once; places updates. */
 void schedule(Code *c);
 /* Gives every buffer its place. */
@@ -248,6 +257,7 @@ void dump_plan(Text *out, const Code *c);
 /* All entries of the program (options.entries: those named), and the initialiser last. */
 typedef VEC(Code *) CodeList;
 CodeList compile_entries(Program *p);
+bool is_chosen(const Entry *e); /* by --entries */
 /* One entry through the passes. */
 Code *compile_entry(Program *p, Entry *e);
 

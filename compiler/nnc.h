@@ -315,6 +315,7 @@ typedef struct Attr {
     int perm[MAX_RANK];       /* TRANSPOSE: axis i of the result is axis perm[i] of the operand; WINDOW: factors */
     SizeRef lo[MAX_RANK];     /* SLICE: first index; PAD: zeros put in front; WINDOW: lo[0] is the offset */
     SizeRef size;             /* SIZE: the value; SCAN: how many steps */
+    int copy;                 /* not 0: the value computed again, apart from the first and other copies */
     const void *ref;          /* PARAM, STATE: Slot; TABLE: double[count]; CUSTOM: Custom; SCAN: Scan */
 } Attr;
 
@@ -333,6 +334,8 @@ struct Node {
     bool name_is_lent;        /* by the library: a name in the user's text takes its place */
     const Node *adjoint_of;   /* a gradient: the node it is the adjoint of, or NULL */
     const char *rule;         /* a gradient: the formula it came from, or NULL */
+    const Node *again;        /* a copy: the node that has the same value, or NULL */
+    Node *wait;               /* a copy: is computed after this node */
     Node *next_hash;
 };
 
@@ -476,6 +479,10 @@ typedef struct Entry {
     bool is_step;             /* no entry of the program but the step of a scan */
     /* found after simplify: */
     bool draws, writes, reads;/* has draws; updates slots; reads slots */
+    /* found by recompute, when it has changed the entry: */
+    int n_again;              /* values that are computed again */
+    long work_before, work_after;
+    double flops_before, flops_after;
 } Entry;
 
 typedef struct Test { const Decl *decl; } Test;
@@ -503,6 +510,7 @@ typedef struct Options {
     Bounds bounds;            /* --bounds */
     bool single_file;
     bool own_runtime;         /* native.c: nn_* are found in this process, linked with -rdynamic */
+    long max_ram;             /* bytes of parameters, states and work area; 0: any number */
     bool colour_never;
     VEC(Define) defines;      /* -D name=value */
     VEC(const char *) entries;/* --entries a,b; empty: all */

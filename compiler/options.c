@@ -31,7 +31,8 @@ static const Flag flags[] = {
      "data as an index outside: nearest, stop, or unchecked"},
     {0, "entries", "A,B", COMPILE | SIZES, AT(entries), "only these entries"},
     {0, "single-file", NULL, COMPILE | SIZES, AT(single_file), "the runtime inside the .c file"},
-    {0, "max-ram", "BYTES", COMPILE, AT(max_ram), "an upper bound for the work area"},
+    {0, "max-ram", "BYTES", COMPILE | TEST | SHOW | SIZES, AT(max_ram),
+     "an upper bound for `RAM` of nnc size: 64k, 1.5M"},
     {0, "depfile", "FILE", COMPILE, AT(depfile), "writes the files read as a rule for make"},
     {0, "seed", "N", RUN | TEST | SHOW, AT(seed), "seed of the initial values and of draws (0)"},
     {0, "params", "FILE", RUN | SHOW, AT(params), "parameters from a .safetensors file"},
@@ -154,6 +155,23 @@ static bool set_bounds(const char *command)
     return false;
 }
 
+/* "65536", "64k", "64 KiB", "1.5M": k, M and G are powers of 1024, kB, MB and GB of 1000. */
+static bool read_bytes(const char *text, long *bytes)
+{
+    static const char prefixes[] = "kmg";
+    char *rest;
+    double v = strtod(text, &rest);
+    if (rest == text || !isdigit((unsigned char)text[0])) return false;
+    while (*rest == ' ') rest++;
+    const char *prefix = *rest ? strchr(prefixes, tolower((unsigned char)*rest)) : NULL;
+    if (prefix) rest++;
+    bool decimal = prefix && (!strcmp(rest, "B") || !strcmp(rest, "b"));
+    if (strcmp(rest, "") && strcmp(rest, "B") && !(prefix && !strcmp(rest, "iB"))) return false;
+    for (long i = prefix ? prefix - prefixes + 1 : 0; i > 0; i--) v *= decimal ? 1000 : 1024;
+    *bytes = v < 1e15 ? (long)v : 0;
+    return *bytes > 0;
+}
+
 static bool set_options(const char *command)
 {
     const char *known[] = {"f32", "f64"};
@@ -164,6 +182,11 @@ static bool set_options(const char *command)
     if (settings.real && strcmp(settings.real, "f32") && strcmp(settings.real, "f64")) {
         usage_error(command, "`--real` is f32 or f64, not `%s`%s", settings.real,
                     did_you_mean(settings.real, known, 2));
+        return false;
+    }
+    if (settings.max_ram && !read_bytes(settings.max_ram, &options.max_ram)) {
+        usage_error(command, "`--max-ram` is a number of bytes such as 65536, 64k or 1.5M, not `%s`",
+                    settings.max_ram);
         return false;
     }
     options.f64 = settings.real && !strcmp(settings.real, "f64");

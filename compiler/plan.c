@@ -24,6 +24,13 @@ long shape_upper(const Shape *s)
 
 long type_bytes(Type t) { return shape_upper(&t.shape) * elem_bytes(t.elem); }
 
+double slot_bytes(const SlotList *slots)
+{
+    double sum = 0;
+    for (int i = 0; i < slots->n; i++) sum += (double)type_bytes(slots->at[i]->type);
+    return sum;
+}
+
 static long lines(long bytes) { return (bytes + LINE - 1) / LINE * LINE; }
 
 /* ---- lifetimes ---- */
@@ -230,16 +237,16 @@ static long place_blocks(BlockList *blocks, int (*order)(const void *, const voi
     return end;
 }
 
-static long live_peak(const BlockList *blocks, int n_kernels)
+static void find_live(Code *c, const BlockList *blocks)
 {
-    long peak = 0;
-    for (int t = 0; t < n_kernels; t++) {
-        long sum = 0;
+    c->live = NEW_N(long, c->kernels.n + 1);
+    c->live_bytes = 0;
+    for (int t = 0; t < c->kernels.n; t++) {
         for (int i = 0; i < blocks->n; i++)
-            if (blocks->at[i].first <= t && t <= blocks->at[i].last) sum += blocks->at[i].bytes;
-        if (sum > peak) peak = sum;
+            if (blocks->at[i].first <= t && t <= blocks->at[i].last)
+                c->live[t] += blocks->at[i].bytes;
+        if (c->live[t] > c->live_bytes) c->live_bytes = c->live[t];
     }
-    return peak;
 }
 
 static void place_work(Code *c)
@@ -264,7 +271,7 @@ static void place_work(Code *c)
     for (int i = 0; i < blocks.n; i++)
         if (blocks.at[i].offset + blocks.at[i].bytes > c->work_bytes)
             c->work_bytes = blocks.at[i].offset + blocks.at[i].bytes;
-    c->live_bytes = live_peak(&blocks, c->kernels.n);
+    find_live(c, &blocks);
     for (int i = 0; i < c->buffers.n; i++)
         if (c->buffers.at[i]->memory == MEM_WORK)
             c->buffers.at[i]->offset = blocks.at[block_of[i]].offset;
@@ -322,7 +329,7 @@ static double scan_flops(const Def *d)
     return (double)size_upper(d->node->attr.size) * d->kernel->step->flops;
 }
 
-static double def_flops(const Code *c, const Def *d)
+double def_flops(const Code *c, const Def *d)
 {
     double sum = 0, elements = (double)shape_upper(&d->domain);
     for (int i = 0; i < d->products.n; i++) {

@@ -77,34 +77,30 @@ static Node *slot_node(const Code *c, const Slot *s)
     return NULL;
 }
 
-typedef struct Readers {
-    const Node *of;
-    const Kernel *except;
-    VEC(Kernel *) at;
-} Readers;
-
-static void note_reader(void *context, const Def *r, const Frame *f, Node *n, const Index *ix)
+static bool reads_node(const Def *d, const Node *n)
 {
-    Readers *list = context;
-    (void)f;
-    (void)ix;
-    if (n == list->of && r->kernel != list->except) vec_push(&list->at, r->kernel);
+    for (int i = 0; i < d->reads->at.n; i++)
+        if (d->reads->at.at[i].node == n) return true;
+    return false;
 }
 
-static Readers readers_of(const Code *c, const Node *n, const Kernel *except)
+static KernelList readers_of(const Code *c, const Node *n, const Kernel *except)
 {
-    Readers list = {.of = n, .except = except};
-    for (int i = 0; i < c->defs.n && n; i++) each_read(c, c->defs.at[i], note_reader, &list);
+    KernelList list = {0};
+    for (int i = 0; i < c->defs.n && n; i++) {
+        const Def *d = c->defs.at[i];
+        if (d->kernel != except && reads_node(d, n)) vec_push(&list, d->kernel);
+    }
     return list;
 }
 
 /* Runs k after all other readers of the old value, when that is possible. */
 static bool follow_readers(Code *c, Kernel *k, const Node *old)
 {
-    Readers readers = readers_of(c, old, k);
-    for (int i = 0; i < readers.at.n; i++)
-        if (readers.at.at[i]->after[k->id]) return false;
-    for (int i = 0; i < readers.at.n; i++) order_kernels(c, k, readers.at.at[i]);
+    KernelList readers = readers_of(c, old, k);
+    for (int i = 0; i < readers.n; i++)
+        if (readers.at[i]->after[k->id]) return false;
+    for (int i = 0; i < readers.n; i++) order_kernels(c, k, readers.at[i]);
     return true;
 }
 

@@ -136,7 +136,7 @@ expect 0 "digraph" "$NNC" show graph.nn value --graph=dot
 expect 2 'no argument `w`' "$NNC" show graph.nn value --at w=1
 expect 2 "only a real scalar" "$NNC" show values.nn rows --grad
 expect 4 "install graphviz" env PATH=/nonexistent "$NNC" show graph.nn value --graph=svg
-for pass in parse lower simplify hoist fuse schedule plan; do
+for pass in parse lower simplify hoist recompute fuse schedule plan; do
     expect 0 "" "$NNC" show graph.nn --after=$pass
 done
 
@@ -179,6 +179,21 @@ is "a place found by argmax needs no check" sh -c '! sed -n "/NN_NAME(best)/,/^}
 is "the derivative checks too" sh -c 'sed -n "/NN_NAME(slope)/,/^}/p" bounds_trap/bounds.c | grep nn_row'
 for cc in gcc clang; do
     is "$cc: the checks without a warning" $cc -std=c11 -Wall -Wextra -Wconversion -pedantic -Werror -DNN_ONE_ISA -I"$INCLUDE" -c bounds_trap/bounds.c -o bounds.o
+done
+
+# compile --max-ram
+expect 0 "\`train\`: work area 94 KiB -> 54 KiB" "$NNC" compile deep.nn -o gen --max-ram 100k
+is "what is computed again says so" grep -q "(1) again" gen/deep.c
+expect 0 "" "$NNC" compile deep.nn -o unbound
+expect 0 "" "$NNC" compile deep.nn -o roomy --max-ram 1MiB
+is "where everything fits nothing changes" cmp unbound/deep.c roomy/deep.c
+expect 0 "values computed again, arithmetic +" "$NNC" size deep.nn --max-ram 0.1MB
+expect 0 "work 55040 bytes" "$NNC" show deep.nn train --after=plan --max-ram 102400
+expect 0 "1 passed, 0 failed" "$NNC" test deep.nn --max-ram 94k
+expect 1 "[E0603]" "$NNC" compile deep.nn -o gen --max-ram 60000
+expect 1 "[E0603]" "$NNC" compile deep.nn -o gen --max-ram=1
+for bad in 20q -5 "" k 1kk 0 1e30; do
+    expect 2 'a number of bytes such as 65536, 64k or 1.5M' "$NNC" compile deep.nn --max-ram="$bad"
 done
 
 echo "$passed passed, $failed failed"
