@@ -114,14 +114,15 @@ static Node *mul_number(Simplifier *s, Node *n, double v, Node *a)
     return NULL;
 }
 
-/* e * (u / d) is e / d * u when u is one number for all elements, and d not, as in a softmax:
- * one rounding less, and the quotient is the one that the forward computation has. */
+/* e * (u / d) is e / d * u when u is one number for all elements and d is not, or is a sum, as in a
+ * softmax: one rounding less, and the quotient is the one that the forward computation has. Any
+ * other u / d that is one number stays: it is divided once, and not for each element. */
 static Node *mul_quotient(Simplifier *s, Node *e, Node *q)
 {
     Node *quotient = q->op == OP_BROADCAST ? q->in[0] : q;
     if (quotient->op != OP_DIV || !is_real(q)) return NULL;
     Node *u = uniform_of(quotient->in[0]), *d = quotient->in[1];
-    if (!u || d->op == OP_SIZE || (uniform_of(q) && !node_is_const(u, NULL))) return NULL;
+    if (!u || (uniform_of(q) && (!node_is_const(u, NULL) || d->op != OP_SUM))) return NULL;
     if (q != quotient) d = n_broadcast(s->g, d, &q->type.shape, q->attr.axes);
     Node *p = map2(s, OP_DIV, e, d);
     return is_number(u, 1) ? p : map2(s, OP_MUL, u, p);
