@@ -48,22 +48,41 @@ static const char *bias_text(Emit *e, Node *bias)
     return array_text(memory_of(e->c, bias), &flat);
 }
 
+/* Where the results of one call start and how far apart their rows are: one after another, or at
+ * their places in the transpose. */
+static Affine result_place(const Def *d, const Index *ix, SizeRef *ld)
+{
+    const Shape *s = d->products.at[0].shape;
+    Affine start = affine_const(size_const(0));
+    SizeRef stride = size_const(1);
+    for (int k = s->rank; k-- > 0;) {
+        int axis = d->transpose ? d->transpose->attr.perm[k] : k;
+        if (axis == s->rank - 2) *ld = stride;
+        if (axis < s->rank - 2) {
+            Affine part = affine_scale(ix->at[axis], stride);
+            start = affine_add(start, &part);
+        }
+        stride = size_mul(stride, s->size[axis]);
+    }
+    return start;
+}
+
 /* Distances between rows, and operands, of one call: runtime_nn(M, N, K, A, lda, B, ldb, ...) */
 static void emit_product(Emit *e, const Def *d, int which)
 {
     const Product *p = &d->products.at[which];
-    Shape outer = *p->shape;
-    int batch = outer.rank -= 2;
+    const Shape *shape = d->products.at[0].shape;
+    int batch = shape->rank - 2;
     Var one = {"0", size_const(1), 0}, *vars[MAX_RANK] = {0};
     for (int i = 0, level = 0; i < batch; i++)
-        vars[i] = size_is(outer.size[i], 1) ? &one : &e->scope[++level].var;
+        vars[i] = size_is(shape->size[i], 1) ? &one : &e->scope[++level].var;
     Matrix a = matrix_of(e->c, p->a, vars), b = matrix_of(e->c, p->b, vars);
     a.start = affine_without(&a.start, &one);
     b.start = affine_without(&b.start, &one);
     ProductSizes s = product_sizes(p);
-    Index ix = open_index(e, &outer, batch);
-    Affine start = batch ? index_flat(&ix, &outer) : affine_const(size_const(0));
-    start = affine_scale(start, size_mul(s.m, s.n));
+    Index ix = open_index(e, shape, batch);
+    SizeRef ld = s.n;
+    Affine start = result_place(d, &ix, &ld);
     bool last = which == d->products.n - 1;
     const char *form = a.turned ? "tn" : b.turned ? "nt" : "nn";
     const char *bias = d->bias && last ? bias_text(e, d->bias) : "NULL";
@@ -72,16 +91,17 @@ static void emit_product(Emit *e, const Def *d, int which)
                     suffix(d->node), c_size(s.m), c_size(s.n), c_size(s.k),
                     array_text(memory_of(e->c, a.base), &a.start), c_size(a.ld),
                     array_text(memory_of(e->c, b.base), &b.start), c_size(b.ld),
-                    array_text(d->home, &start), c_size(s.n), bias, flags_text(d, which == 0, last),
+                    array_text(d->home, &start), c_size(ld), bias, flags_text(d, which == 0, last),
                     scratch_text(e)));
 }
 
 void emit_gemm(Emit *e, const Def *d)
 {
-    const Shape *s = d->products.at[0].shape;
-    for (int i = 0; i < s->rank - 2; i++) open_loop(e, s->size[i]);
+    const Shape *shape = d->products.at[0].shape;
+    int batch = shape->rank - 2;
+    for (int i = 0; i < batch; i++) open_loop(e, shape->size[i]);
     for (int i = 0; i < d->products.n; i++) emit_product(e, d, i);
-    for (int i = s->rank - 2; i-- > 0;) close_loop(e, s->size[i], false);
+    for (int i = batch; i-- > 0;) close_loop(e, shape->size[i], false);
     store_copies(e, d, 0);
 }
 

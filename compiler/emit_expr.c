@@ -5,6 +5,7 @@
 #include "emit.h"
 
 #include <stdlib.h>
+#include <math.h>
 #include <string.h>
 
 /* ---- names for values ---- */
@@ -86,13 +87,28 @@ static Frag convert(Frag a, Elem from, Elem to)
     return (Frag){format("(%s)%s", type, with(a, C_UNARY)), C_UNARY, a.level};
 }
 
-/* x - max(x), the operand of a softmax's exponential: never positive. */
-static bool is_never_positive(const Node *n)
+static const Node *without_copies(const Node *n)
 {
     n = see_through((Node *)n);
+    while (n->op == OP_BROADCAST || n->op == OP_RESHAPE) n = see_through(n->in[0]);
+    return n;
+}
+
+/* x - max(x), or x - (-inf < max(x) ? max(x) : 0), the operand of a softmax's exponential: never
+ * positive. */
+static bool is_never_positive(const Node *n)
+{
+    double least;
+    n = see_through((Node *)n);
     if (n->op != OP_SUB) return false;
-    const Node *m = see_through(n->in[1]);
-    while (m->op == OP_BROADCAST || m->op == OP_RESHAPE) m = see_through(m->in[0]);
+    const Node *m = without_copies(n->in[1]);
+    if (m->op == OP_WHERE) {
+        const Node *asks = without_copies(m->in[0]);
+        bool guard = asks->op == OP_LT && node_is_const(asks->in[0], &least) && least == -INFINITY &&
+                     see_through(asks->in[1]) == see_through(m->in[1]);
+        if (!guard) return false;
+        m = without_copies(m->in[1]);
+    }
     return m->op == OP_MAXOF && see_through(m->in[0]) == see_through(n->in[0]);
 }
 

@@ -90,17 +90,19 @@ static void force(Choice *c, Node *n)
     if (!is_leaf_memory(n)) c->force[n->id] = true;
 }
 
-/* Keeps the base of which n is a view; of a value that is only reshaped, in the last shape. */
-static void force_base(Choice *c, Node *n, Node *base)
+/* The node of which n is only a view, or the product that stores what n is a view of. */
+static Node *base_of(const Choice *c, Node *n, const Index *ix, Index *base)
 {
-    n = see_through(n);
-    bool only_view = !is_leaf_memory(base) && c->users[base->id] == 1 && !c->root[base->id] &&
-                     !stands_alone(base) && !c->head[base->id];
-    force(c, only_view && n->op == OP_RESHAPE && see_through(n->in[0]) == base ? n : base);
+    *base = *ix;
+    for (n = see_through(n); is_view(n) && !(c && c->head[n->id]); n = see_through(n->in[0])) {
+        Index in = *base;
+        index_operand(n, 0, &in, base);
+    }
+    return n;
 }
 
 /* The factor by which axis `axis` of n moves in memory, and the node that is in memory. */
-Node *stride_of(Node *n, int axis, SizeRef *stride)
+Node *stride_of(const Choice *c, Node *n, int axis, SizeRef *stride)
 {
     Var v[MAX_RANK], *vars[MAX_RANK];
     Index ix, base;
@@ -109,7 +111,7 @@ Node *stride_of(Node *n, int axis, SizeRef *stride)
         vars[i] = &v[i];
     }
     ix = index_of_vars(n->type.shape.rank, vars);
-    Node *b = view_base(n, &ix, &base);
+    Node *b = base_of(c, n, &ix, &base);
     Affine flat = index_flat(&base, &b->type.shape);
     *stride = affine_factor(&flat, vars[axis]);
     bool opaque = false;
@@ -122,12 +124,12 @@ Node *stride_of(Node *n, int axis, SizeRef *stride)
 }
 
 /* Can the runtime's product read n in place: rows, or columns when turned, one after another? */
-static Node *matrix_base(Node *n, bool *turned)
+static Node *matrix_base(const Choice *c, Node *n, bool *turned)
 {
     int r = n->type.shape.rank;
     SizeRef down, across;
-    Node *b = stride_of(n, r - 2, &down);
-    if (!b || !stride_of(n, r - 1, &across)) return NULL;
+    Node *b = stride_of(c, n, r - 2, &down);
+    if (!b || !stride_of(c, n, r - 1, &across)) return NULL;
     bool row = size_is(n->type.shape.size[r - 2], 1),
          column = size_is(n->type.shape.size[r - 1], 1);
     bool plain = (size_is(across, 1) || column) && (row || !size_is(down, 0));
@@ -135,30 +137,31 @@ static Node *matrix_base(Node *n, bool *turned)
     return plain || ((size_is(down, 1) || row) && (column || !size_is(across, 0))) ? b : NULL;
 }
 
-static void force_matrix(Choice *c, Node *n, Node *base) { force_base(c, n, base ? base : n); }
+/* Keeps the matrix n, or the array of which it is a view. */
+static void force_matrix(Choice *c, Node *n, Node *base) { force(c, base ? base : n); }
 
 /* There is no product of two operands that are both stored by columns: the second is copied. */
 static void force_product(Choice *c, const Product *p)
 {
     bool turned_a = false, turned_b = false;
-    Node *a = matrix_base(see_through(p->a), &turned_a),
-         *b = matrix_base(see_through(p->b), &turned_b);
+    Node *a = matrix_base(c, see_through(p->a), &turned_a),
+         *b = matrix_base(c, see_through(p->b), &turned_b);
     force_matrix(c, p->a, a);
     force_matrix(c, p->b, a && turned_a && turned_b ? NULL : b);
 }
 
 /* A row that lies in memory element after element, once its base is kept. */
-static Node *row_base(Node *n)
+static Node *row_base(const Choice *c, Node *n)
 {
     SizeRef stride;
     if (!n->type.shape.rank) return NULL;
-    Node *b = stride_of(n, n->type.shape.rank - 1, &stride);
+    Node *b = stride_of(c, n, n->type.shape.rank - 1, &stride);
     return b && size_is(stride, 1) ? b : NULL;
 }
 
 static bool row_is_kept(const Choice *c, Node *n, Node **base)
 {
-    *base = row_base(n);
+    *base = row_base(c, n);
     return *base && (is_leaf_memory(*base) || c->likely[(*base)->id] || c->force[(*base)->id]);
 }
 
@@ -189,7 +192,7 @@ static void force_fold(Choice *c, Node *n)
             return;
         }
     }
-    a = row_base(x);
+    a = row_base(c, x);
     force(c, a ? a : x);
 }
 
@@ -208,7 +211,7 @@ static void force_operands(Choice *c, Node *n)
     if (c->head[n->id]) {
         const Def *d = c->head[n->id];
         for (int i = 0; i < d->products.n; i++) force_product(c, &d->products.at[i]);
-        if (d->bias) force(c, row_base(d->bias));
+        if (d->bias) force(c, row_base(c, d->bias));
         return;
     }
     if (n->op == OP_SCAN) force_scan(c, n);
@@ -218,7 +221,7 @@ static void force_operands(Choice *c, Node *n)
             Node *in = see_through(n->in[k]);
             int limit = n->op == OP_MATMUL ? 1 : MEDIUM;
             if (in->type.shape.rank && c->cost[in->id] >= limit) {
-                Node *b = row_base(in);
+                Node *b = row_base(c, in);
                 force(c, b ? b : in);
             }
         }
@@ -247,6 +250,12 @@ static void give_owner(Choice *c, Node *n, int owner)
     if (head && head->bias) add_owner(c, see_through(head->bias), owner);
 }
 
+/* The same elements in another order: what they are made from is kept as well as they are. */
+static bool only_moves(const Node *n)
+{
+    return n->op == OP_RESHAPE || n->op == OP_TRANSPOSE || n->op == OP_REVERSE;
+}
+
 static void choose(Choice *c)
 {
     for (int i = c->g->nodes.n - 1; i >= 0; i--) {
@@ -254,6 +263,10 @@ static void choose(Choice *c)
         if (!c->live[i] || c->absorbed[i] || is_free(n) || see_through(n) != n) continue;
         if (!c->users[i] && !c->root[i]) continue;
         bool shared = c->owner[i] == MANY && c->cost[i] > KEEP_COST;
+        if (shared && only_moves(n)) {
+            force(c, n->in[0]);
+            shared = false;
+        }
         c->keep[i] = stands_alone(n) || c->head[i] || c->force[i] || c->root[i] || shared;
         give_owner(c, n, c->keep[i] ? i + 1 : c->owner[i]);
         force_operands(c, n);
@@ -318,7 +331,7 @@ static void set_product_domain(Def *d)
     long terms;
     d->is_product = true;
     d->domain = y;
-    d->by_rows = y.rank == 2 && stride_of(a, 1, &stride) && !size_is(stride, 1) &&
+    d->by_rows = y.rank == 2 && stride_of(NULL, a, 1, &stride) && !size_is(stride, 1) &&
                  !(size_is_const(k, &terms) && terms <= 8);
     d->domain.rank = y.rank + 1;
     if (d->by_rows) {

@@ -20,7 +20,7 @@ static bool is_bias(const Node *n)
     if (!one_row && (n->op != OP_BROADCAST || is_same_in_row(n))) return false;
     for (int i = 0; i + 1 < n->type.shape.rank; i++)
         if (!(n->attr.axes >> i & 1)) return false;
-    return stride_of(b, n->type.shape.rank - 1, &s) && size_is(s, 1);
+    return stride_of(NULL, b, n->type.shape.rank - 1, &s) && size_is(s, 1);
 }
 
 static SizeRef last_size(const Node *n)
@@ -82,21 +82,36 @@ static Op activation(const Node *n, Node **of)
     return OP_COUNT;
 }
 
+/* What n is a transposed and reshaped copy of, when nothing else looks at it on the way and rows stay
+ * rows: the product can store its rows where n has them. */
+static Node *before_moves(const Choice *c, Node *n, Def *d)
+{
+    if (n->op == OP_RESHAPE && only_user(c, see_through(n->in[0]))) n = see_through(n->in[0]);
+    int last = n->type.shape.rank - 1;
+    bool moved = n->op == OP_TRANSPOSE && n->attr.perm[last] == last &&
+                 only_user(c, see_through(n->in[0]));
+    if (!moved) return n;
+    d->transpose = n;
+    return see_through(n->in[0]);
+}
+
 static void match_product(Choice *c, Node *n)
 {
     Def d = {.node = n, .kind = DEF_GEMM, .act = OP_COUNT};
-    Node *sum = n, *of;
-    Op act = activation(n, &of);
+    Node *result = before_moves(c, n, &d), *sum = result, *of;
+    Op act = activation(result, &of);
     if (act != OP_COUNT && of && only_user(c, of)) {
         d.act = act;
         sum = of;
     }
     if (sum->op != OP_ADD && sum->op != OP_MATMUL) return;
     if (!collect_sum(c, sum, &d, true) || d.products.n == 0) return;
+    if (d.transpose && !shape_equal(d.products.at[0].shape, &result->type.shape)) return;
     c->head[n->id] = NEW(Def);
     *c->head[n->id] = d;
     absorb_sum(c, sum, &d);
-    if (sum != n) c->absorbed[sum->id] = true;
+    if (result != n) c->absorbed[result->id] = true;
+    if (d.transpose && d.transpose != n) c->absorbed[d.transpose->id] = true;
 }
 
 /* Is n `z <= 0` or `0 < z`, which decides the derivative of max(0, z)? */

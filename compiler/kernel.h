@@ -132,8 +132,9 @@ struct Def {
     bool is_product; /* a fold of a product of two operands: a small matrix product */
     bool by_rows;    /* its domain is [k, m, n] rather than [.., m, n, k] */
     bool in_row;     /* a sum, maximum, dot product of whole rows by the runtime */
-    /* DEF_GEMM: act(product + product + .. + bias) */
+    /* DEF_GEMM: act(product + product + .. + bias), then perhaps transposed and reshaped */
     VEC(Product) products;
+    Node *transpose; /* NULL: none; keeps the last axis */
     Node *bias;
     Op act; /* OP_COUNT: none */
 };
@@ -207,8 +208,6 @@ void each_read(const Code *c, const Def *d, ReadFn *fn, void *context);
  * numbered `row`. */
 typedef void OperandFn(void *context, Node *n, const Index *ix);
 void each_operand(Node *n, const Index *ix, const Affine *row, OperandFn *fn, void *context);
-/* The node of which n is only a view (n itself when it is none), and the index there. */
-Node *view_base(Node *n, const Index *ix, Index *base);
 /* Does the kernel of d still need the old contents of memory that holds `old` when d has stored an
  * element there? Reads of exactly the element, and of the same row in earlier groups, are over. */
 bool may_overwrite(const Code *c, const Def *d, const Node *old);

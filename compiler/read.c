@@ -40,16 +40,6 @@ bool is_view(const Node *n)
     }
 }
 
-Node *view_base(Node *n, const Index *ix, Index *base)
-{
-    *base = *ix;
-    for (n = see_through(n); is_view(n); n = see_through(n->in[0])) {
-        Index in = *base;
-        index_operand(n, 0, &in, base);
-    }
-    return n;
-}
-
 static long cap(SizeRef s)
 {
     long v = size_upper(s);
