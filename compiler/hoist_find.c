@@ -85,17 +85,10 @@ static bool is_product_term(const Hoist *h, const Node *n)
                                   !(n->in[0]->attr.axes & n->in[1]->attr.axes));
 }
 
-static bool is_available(const Hoist *h, const Node *n)
-{
-    while (is_body_view(n)) n = n->in[0];
-    return h->change[n->id] != CHANGE_BY_STATE || h->emitted[n->id];
-}
-
-/* Products go outside; so do sums of what is outside anyway. */
+/* Products go outside, and what needs no state. Other terms are added up where they are made. */
 static bool goes_outside(const Hoist *h, const Node *n)
 {
-    if (h->change[n->id] != CHANGE_BY_STATE || is_product_term(h, n)) return true;
-    return has_outside(h, n) && is_available(h, n->op == OP_SUM ? n->in[0] : n);
+    return h->change[n->id] != CHANGE_BY_STATE || is_product_term(h, n);
 }
 
 static void emit_value(Hoist *h, Node *n)
@@ -140,18 +133,18 @@ static void find_total(Hoist *h, int state)
     t->is_total = adds;
 }
 
-/* Moves terms from inside to outside; behind products their operands have to be emitted. */
-static void move_terms(Hoist *h, Total *t, bool products)
+/* Moves terms from inside to outside; the operands of products have to be emitted. */
+static void move_terms(Hoist *h, Total *t)
 {
     int kept = 0;
     for (int i = 0; i < t->inside.n; i++) {
         Term x = t->inside.at[i];
-        if (products ? !is_product_term(h, x.node) : !goes_outside(h, x.node)) {
+        if (!goes_outside(h, x.node)) {
             t->inside.at[kept++] = x;
             continue;
         }
         vec_push(&t->outside, x);
-        for (int k = 0; products && k < x.node->n_in; k++) emit_needs(h, x.node->in[k]);
+        for (int k = 0; h->change[x.node->id] == CHANGE_BY_STATE && k < x.node->n_in; k++) emit_needs(h, x.node->in[k]);
     }
     t->inside.n = kept;
 }
@@ -174,7 +167,7 @@ static void find_inside(Hoist *h)
         if (!h->needed[j]) continue;
         if (!t->is_total) reach(h, s->next[j], h->inside);
         for (int i = 0; t->is_total && i < t->inside.n; i++)
-            if (!is_product_term(h, t->inside.at[i].node)) reach(h, t->inside.at[i].node, h->inside);
+            if (!goes_outside(h, t->inside.at[i].node)) reach(h, t->inside.at[i].node, h->inside);
     }
 }
 
@@ -233,7 +226,6 @@ void find_hoists(Hoist *h, const bool *read)
         if (h->behind[e->id]) emit_needs(h, e);
         else emit_value(h, e);
     }
-    for (int products = 1; products >= 0; products--)
-        for (int j = 0; j < s->n_states; j++)
-            if (h->total[j].is_total) move_terms(h, &h->total[j], products);
+    for (int j = 0; j < s->n_states; j++)
+        if (h->total[j].is_total) move_terms(h, &h->total[j]);
 }
