@@ -124,11 +124,61 @@ networks() {
     done
 }
 
+# Time against the floor as a network grows: lines "NETWORK SIZES TASK MICROSECONDS FLOOR"
+growth() {
+    widths="64 256 1024 4096" batches="1 16 256 1024" depths="1 2 4 8" contexts="16 64 256"
+    [ -z "${QUICK:-}" ] || widths="64 1024" batches="1 256" depths=1 contexts=16
+    : >"$out/growth.tsv"
+    for w in $widths; do grown mlp "W=$w" "WIDTH=$w"; done
+    for n in $batches; do grown mlp "N=$n" "N=$n"; done
+    for d in $depths; do grown gpt "D=$d" "DEPTH=$d"; done
+    for t in $contexts; do grown gpt "S=$t" "T=$t"; done
+}
+
+# grown NETWORK SIZE DEFINITION: one of them, as network and nnc call the size
+grown() {
+    echo "bench: $1 with $3" >&2
+    network "$1" "$2"
+    model "$1" "$cc" -D "$3"
+    printf 'peak %s\nnnc %s\n' "$out/peak" "$out/$1.$cc" |
+        "$out/turns" $rounds $limit peak train infer |
+        awk -v name="$1" -v size="$3" -v train=$((2 * N * (forth + back))) -v infer=$((2 * forth)) '
+            $2 == "peak" { peak = $3; next }
+            { print name, size, $2, $3, ($2 == "train" ? train : infer) * peak / 1e6 }' >>"$out/growth.tsv"
+}
+
+# Products of the runtime and of libraries, where there are any: lines "LIBRARY PRODUCT MICROSECONDS"
+products() {
+    flags="-O2 -I$runtime"
+    $cc $flags -o "$out/product" "$here/product.c" "$build/libnnrt.a" -lm
+    list="peak $out/peak
+nnc $out/product"
+    for library in ONEDNN:dnnl LIBXSMM:xsmm OPENBLAS:openblas; do
+        lib=${library#*:} link=-l${library#*:}
+        [ $lib != xsmm ] || link="-lxsmm -lxsmmnoblas -ldl -lpthread"
+        if $cc $flags -D"${library%:*}" -o "$out/product.$lib" "$here/product.c" "$build/libnnrt.a" $link -lm \
+            2>>"$out/products.log"; then
+            list="$list
+$lib OMP_NUM_THREADS=$THREADS OPENBLAS_NUM_THREADS=$THREADS OPENBLAS_CORETYPE=SkylakeX $out/product.$lib"
+        else
+            echo "bench: no $lib" >&2
+        fi
+    done
+    tasks=peak
+    for size in 1024x1024x1024 256x256x256 64x784x256 64x256x10 32x128x128 1x784x256 4096x27x16 16x16x16 8x8x8; do
+        for form in nn nt tn; do tasks="$tasks $form:$size"; done
+    done
+    echo "$list" | "$out/turns" $rounds 0.1 $tasks >"$out/products.tsv"
+}
+
 cc=$(echo $compilers | awk '{ print $1 }')
 for helper in turns peak; do $cc -O2 -o "$out/$helper" "$here/$helper.c"; done
 for package in torch jax onnxruntime; do package $package || echo "bench: no $package for $PYTHON (PYTHON=..)" >&2; done
-touch "$out/networks.tsv" "$out/costs.tsv"
+for table in networks costs growth products; do touch "$out/$table.tsv"; done
 networks
-awk -f "$here/report.awk" "$out/networks.tsv" "$out/costs.tsv" >"$out/report.md"
+if wanted growth; then growth; fi
+if wanted products; then products; fi
+awk -f "$here/report.awk" table=networks "$out/networks.tsv" table=costs "$out/costs.tsv" \
+    table=growth "$out/growth.tsv" table=products "$out/products.tsv" >"$out/report.md"
 awk -f "$here/draw.awk" "$out/networks.tsv" >"$out/networks.svg"
 cat "$out/report.md"

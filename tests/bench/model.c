@@ -15,11 +15,26 @@
 static MODEL m, start;
 static void *x, *t, *y, *work;
 
-static void train(void) { CALL(train)(&m, x, t, work); }
-static void infer(void) { CALL(predict)(&m, x, y, work); }
+static void train(const void *none)
+{
+    (void)none;
+    CALL(train)(&m, x, t, work);
+}
+
+static void infer(const void *none)
+{
+    (void)none;
+    CALL(predict)(&m, x, y, work);
+}
+
 static void reset(void) { m = start; }
+
 #ifdef SGD
-static void sgd(void) { CALL(sgd)(&m, x, t, work); }
+static void sgd(const void *none)
+{
+    (void)none;
+    CALL(sgd)(&m, x, t, work);
+}
 #endif
 
 /* n numbers: integers below `classes`, or normal values */
@@ -38,9 +53,9 @@ static void *numbers(size_t n, int classes, uint32_t site)
 int main(void)
 {
     static const Task tasks[] = {
-        {"train", train, reset}, {"infer", infer, reset},
+        {"train", train, reset, NULL}, {"infer", infer, reset, NULL},
 #ifdef SGD
-        {"sgd", sgd, reset},
+        {"sgd", sgd, reset, NULL},
 #endif
     };
     x = numbers(X, X_CLASSES, 1);

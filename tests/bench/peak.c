@@ -7,8 +7,9 @@
 #if defined __x86_64__ && defined __GNUC__
 #define VECTOR(name, bytes, isa) \
     typedef float name##_v __attribute__((vector_size(bytes))); \
-    __attribute__((target(isa))) static void name(void) \
+    __attribute__((target(isa))) static void name(const void *none) \
     { \
+        (void)none; \
         name##_v s[12] = {{0}}, a = {0}; \
         __asm__ volatile("" : "+x"(a)); \
         for (int i = 0; i < 1000000 / (2 * 12 * (bytes / 4)); i++) \
@@ -23,7 +24,7 @@
 VECTOR(fma512, 64, "avx512f")
 VECTOR(fma256, 32, "avx2,fma")
 
-static void (*widest(void))(void)
+static void (*widest(void))(const void *)
 {
     if (__builtin_cpu_supports("avx512f")) return fma512;
     return __builtin_cpu_supports("fma") ? fma256 : NULL;
@@ -31,21 +32,22 @@ static void (*widest(void))(void)
 
 #elif defined __aarch64__ && defined __GNUC__
 typedef float fma128_v __attribute__((vector_size(16)));
-static void fma128(void)
+static void fma128(const void *none)
 {
+    (void)none;
     fma128_v s[16] = {{0}}, a = {0};
     for (int i = 0; i < 1000000 / (2 * 16 * 4); i++)
         for (int j = 0; j < 16; j++)
             __asm__ volatile("fmla %0.4s, %1.4s, %1.4s" : "+w"(s[j]) : "w"(a));
 }
-static void (*widest(void))(void) { return fma128; }
+static void (*widest(void))(const void *) { return fma128; }
 
 #else
-static void (*widest(void))(void) { return NULL; }
+static void (*widest(void))(const void *) { return NULL; }
 #endif
 
 int main(void)
 {
-    const Task task = {"peak", widest(), NULL};
+    const Task task = {"peak", widest(), NULL, NULL};
     return serve(&task, task.run ? 1 : 0);
 }

@@ -10,8 +10,14 @@
 #include <string.h>
 #include <time.h>
 
-/* `reset`, if any, comes before each question: training starts from the same weights. */
-typedef struct Task { const char *name; void (*run)(void); void (*reset)(void); } Task;
+/* `run` is called with `of`. `reset`, if any, comes before each question: training starts from the same
+ * weights. */
+typedef struct Task {
+    const char *name;
+    void (*run)(const void *of);
+    void (*reset)(void);
+    const void *of;
+} Task;
 
 static double seconds(clockid_t clock)
 {
@@ -20,26 +26,26 @@ static double seconds(clockid_t clock)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static double sample(void (*run)(void), int times)
+static double sample(const Task *task, int times)
 {
     const char *threads = getenv("THREADS");
     bool one = threads && !strcmp(threads, "1");
     clockid_t clock = one ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC;
     double start = seconds(clock);
-    for (int i = 0; i < times; i++) run();
+    for (int i = 0; i < times; i++) task->run(task->of);
     return seconds(clock) - start;
 }
 
 /* The least time of a call, in microseconds. A sample is as many calls as take 100 microseconds, so that
  * the clock does not matter. */
-static double least(void (*run)(void), double limit)
+static double least(const Task *task, double limit)
 {
     int times = 1;
     double end = seconds(CLOCK_MONOTONIC) + limit, best, took;
-    run();
-    while ((best = sample(run, times)) < 100e-6) times *= 2;
+    task->run(task->of);
+    while ((best = sample(task, times)) < 100e-6) times *= 2;
     while (seconds(CLOCK_MONOTONIC) < end)
-        if ((took = sample(run, times)) < best) best = took;
+        if ((took = sample(task, times)) < best) best = took;
     return 1e6 * best / times;
 }
 
@@ -55,7 +61,7 @@ static int serve(const Task *tasks, int n)
             for (i = 0; i < n && strcmp(tasks[i].name, name) != 0; i++) {}
         if (i < n) {
             if (tasks[i].reset) tasks[i].reset();
-            printf("%.6f\n", least(tasks[i].run, limit));
+            printf("%.6f\n", least(&tasks[i], limit));
         } else {
             puts("-");
         }
