@@ -1,7 +1,7 @@
 /* build.c - builders of graph nodes: one function for each kind of node that passes make.
  * In: operands whose shapes already agree. Out: the node; trivial requests (a reshape to the same
  * shape, a sum over no axes) return the operand. */
-#include "nnc.h"
+#include "eval.h"
 
 #include <string.h>
 
@@ -12,7 +12,7 @@ static Node *make(Graph *g, Op op, const Attr *attr, Type type, int n, Node *con
 
 Node *n_const(Graph *g, Elem e, double v)
 {
-    Attr a = {.num = v};
+    Attr a = {.num = e == ELEM_F16 ? eval_convert(ELEM_REAL, e, v) : v};
     return make(g, OP_CONST, &a, (Type){.elem = e}, 0, NULL);
 }
 

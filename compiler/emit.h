@@ -82,7 +82,10 @@ const char *pointer_text(Buffer *b, const Shape *s, const Index *ix);
 const char *array_text(Buffer *b, const Affine *start); /* from element number `start` on */
 const char *with(Frag f, int by); /* in parentheses when it binds less than `by` */
 const char *c_suffix(Elem e);     /* of the runtime's functions: "", "_d", "_i" */
+/* The C value of the operator table with its operands a, b, c written in; functions get the suffix
+ * of their element type. */
 Frag apply_template(const char *value, Elem elem, const Frag *operands);
+const char *stored_half(Frag f); /* a value of half precision as it is stored */
 
 /* ---- emit_expr.c ---- */
 

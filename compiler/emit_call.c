@@ -132,7 +132,7 @@ void emit_draw(Emit *e, const Def *d)
 static const char *converted(const Buffer *b, Frag f)
 {
     Elem e = b->type.elem;
-    if (e == ELEM_F16) return format("nn_half(%s)", f.s);
+    if (e == ELEM_F16) return stored_half(f);
     bool narrow = e == ELEM_U8 || e == ELEM_I8 || e == ELEM_BOOL;
     return narrow ? format("(%s)%s", c_type(e), with(f, C_UNARY)) : f.s;
 }
@@ -191,7 +191,8 @@ static void add_to_element(Emit *e, const Def *d, Node *n, const Index *from, co
         add_line(e, e->depth, format("%s += %s;", element, f.s));
         return;
     }
-    Frag pair[2] = {{element, C_PRIMARY, 0}, f};
+    bool half = d->home->type.elem == ELEM_F16;
+    Frag pair[2] = {{half ? format("nn_from_half(%s)", element) : element, C_PRIMARY, 0}, f};
     Frag sum = apply_template(op_info[OP_ADD].value, d->node->type.elem, pair);
     add_line(e, e->depth, format("%s = %s;", element, converted(d->home, sum)));
 }

@@ -67,13 +67,24 @@ static const Helper helpers[] = {
      "    uint32_t wide = (a + 0xfffu + (a >> 13 & 1u) - 0x38000000u) >> 13;\n"
      "    uint32_t y = a < 0x38800000u ? small : wide > 0x7c00u ? 0x7c00u : wide;\n"
      "    return (uint16_t)(sign | (a > 0x7f800000u ? 0x7e00u : y));\n}\n"},
+    {"nn_round_half",
+     "NN_INLINE float nn_round_half(float x) { return nn_from_half(nn_half(x)); }\n"},
 };
+
+/* By the functions, or by a helper further down. */
+static bool is_called(const char *functions, size_t i)
+{
+    bool called = has_word(functions, helpers[i].name);
+    for (size_t k = i + 1; !called && k < sizeof helpers / sizeof *helpers; k++)
+        called = has_word(helpers[k].text, helpers[i].name) && is_called(functions, k);
+    return called;
+}
 
 void print_helpers(Text *out, const char *functions)
 {
     for (size_t i = 0; i < sizeof helpers / sizeof *helpers; i++) {
         const Helper *h = &helpers[i];
-        if (!has_word(functions, h->name)) continue;
+        if (!is_called(functions, i)) continue;
         if (h->text[0] == '#')
             text_add(out, "#ifndef %s\n%s#endif\n", h->name, h->text);
         else

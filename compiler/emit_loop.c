@@ -85,7 +85,7 @@ static bool is_narrow(const Buffer *b)
 
 static const char *stored(const Buffer *b, Frag f)
 {
-    if (b->type.elem == ELEM_F16) return format("nn_half(%s)", f.s);
+    if (b->type.elem == ELEM_F16) return stored_half(f);
     return is_narrow(b) ? format("(%s)%s", c_type(b->type.elem), with(f, C_UNARY)) : f.s;
 }
 
@@ -98,8 +98,9 @@ void store(Emit *e, Buffer *b, const Shape *s, const Index *ix, Frag f)
 void step(Emit *e, const Node *n, const char *target, const Buffer *b, Frag f)
 {
     const char *value = op_info[n->op == OP_MATMUL ? OP_SUM : n->op].value;
-    Frag operands[2] = {{target, C_PRIMARY, 0}, f};
-    bool plain = !b || !is_narrow(b);
+    bool half = n->type.elem == ELEM_F16, in_bits = half && b && is_narrow(b);
+    Frag operands[2] = {{in_bits ? format("nn_from_half(%s)", target) : target, C_PRIMARY, 0}, f};
+    bool plain = !half && (!b || !is_narrow(b));
     if (plain && strlen(value) == 5 && strchr("+*", value[2]))
         add_line(e, e->depth, format("%s %c= %s;", target, value[2], f.s));
     else {

@@ -139,9 +139,7 @@ static const char *operand_text(const char *value, const char *at, const Infix *
     return clash ? format("(%s)", operand.s) : with(operand, at == value ? C_COND : C_UNARY);
 }
 
-/* The C value of the operator table with its operands a, b, c written in; functions get the suffix
- * of their element type. */
-Frag apply_template(const char *value, Elem elem, const Frag *operands)
+static Frag fill_template(const char *value, Elem elem, const Frag *operands)
 {
     Text out = {0};
     const Infix *f = infix_of(value);
@@ -150,7 +148,7 @@ Frag apply_template(const char *value, Elem elem, const Frag *operands)
         value = "nn_div(a, b)", f = NULL;
     if (f && f->by == C_SUM && operands[1].s[0] == '-') {
         Frag minus[2] = {operands[0], {operands[1].s + 1, C_PRIMARY, operands[1].level}};
-        return apply_template(f->sign[1] == '+' ? "a - b" : "a + b", elem, minus);
+        return fill_template(f->sign[1] == '+' ? "a - b" : "a + b", elem, minus);
     }
     for (const char *p = value; *p;) {
         size_t n = 0;
@@ -166,4 +164,32 @@ Frag apply_template(const char *value, Elem elem, const Frag *operands)
     }
     int by = f ? f->by : strchr(value, '(') ? C_PRIMARY : value[1] ? C_UNARY : operands[0].by;
     return (Frag){out.s, by, level};
+}
+
+/* Half precision is computed in floats and rounded behind every operation. */
+Frag apply_template(const char *value, Elem elem, const Frag *operands)
+{
+    Frag f = fill_template(value, elem, operands);
+    bool inexact = strchr(value, '(') || f.by == C_SUM || f.by == C_PRODUCT;
+    if (elem != ELEM_F16 || !inexact) return f;
+    return (Frag){format("nn_round_half(%s)", f.s), C_PRIMARY, f.level};
+}
+
+/* What `call(..)` is written around when that is all of s, else NULL. */
+static const char *inside_call(const char *s, const char *call)
+{
+    size_t n = strlen(call), end = strlen(s);
+    int depth = 0;
+    if (strncmp(s, call, n) || s[n] != '(') return NULL;
+    for (size_t i = n; i < end; i++) {
+        depth += (s[i] == '(') - (s[i] == ')');
+        if (depth == 0) return i == end - 1 ? format("%.*s", (int)(end - n - 2), s + n + 1) : NULL;
+    }
+    return NULL;
+}
+
+const char *stored_half(Frag f)
+{
+    const char *bits = inside_call(f.s, "nn_from_half"), *exact = inside_call(f.s, "nn_round_half");
+    return bits ? bits : format("nn_half(%s)", exact ? exact : f.s);
 }

@@ -454,11 +454,11 @@ static Value lower_convert(Env *e, const Expr *x)
     }
     Value v = lower_expr(e, x->list.at[0]);
     if (v.kind == V_POISON) return v;
-    if (v.kind == V_NUMBER && elem_is_real(x->elem)) {
-        v.is_bool = false;
-        return v;
-    }
-    Node *n = v.kind == V_NUMBER && !v.is_bool && !isnan(v.num) ? n_const(low->g, x->elem, trunc(v.num)) : value_to_node(&v, ELEM_REAL);
+    bool real = elem_is_real(x->elem);
+    if (v.kind == V_NUMBER && real) v.is_bool = false;
+    if (v.kind == V_NUMBER && (x->elem == ELEM_REAL || (real && static_context()))) return v;
+    bool whole = v.kind == V_NUMBER && !real && !v.is_bool && !isnan(v.num);
+    Node *n = whole ? n_const(low->g, x->elem, trunc(v.num)) : value_to_node(&v, real ? x->elem : ELEM_REAL);
     place_at(x->span);
     return n ? value_node(n_cast(low->g, x->elem, n), x->span) : value_poison();
 }
