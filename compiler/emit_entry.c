@@ -74,6 +74,13 @@ const char *pointer_declaration(const Buffer *b, const char *name, const char *q
     return out.s;
 }
 
+/* A half is kept as its bits, a truth value as an int unless a pointer goes to it. */
+static const char *scalar_type(const Buffer *b)
+{
+    bool stored = b->as_stored || b->type.elem == ELEM_F16;
+    return stored ? c_type(b->type.elem) : c_value_type(b->type.elem);
+}
+
 static void declare_array(Text *out, const Buffer *b)
 {
     text_add(out, "    %s %s", c_type(b->type.elem), b->name);
@@ -118,7 +125,7 @@ static void declare_buffers(Text *out, const Code *c, const Signature *s, const 
         if (b->memory == MEM_WORK)
             declare_work(&arrays, b, area);
         else if (b->type.shape.rank == 0)
-            text_add(out, "    %s %s;\n", c_value_type(b->type.elem), b->name);
+            text_add(out, "    %s %s;\n", scalar_type(b), b->name);
         else
             declare_array(out, b);
         has_area |= b->memory == MEM_WORK;

@@ -79,7 +79,7 @@ Index open_index(Emit *e, const Shape *s, int rank)
 static bool is_narrow(const Buffer *b)
 {
     Elem e = b->type.elem;
-    if (b->memory == MEM_STACK && b->type.shape.rank == 0) return false;
+    if (b->memory == MEM_STACK && b->type.shape.rank == 0 && !b->as_stored && e == ELEM_BOOL) return false;
     return e == ELEM_U8 || e == ELEM_I8 || e == ELEM_BOOL || e == ELEM_F16;
 }
 

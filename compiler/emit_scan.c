@@ -22,6 +22,14 @@ static const char *as_argument(const Buffer *b, const char *pointer)
     return format("(%s)(%s)", pointer_declaration(b, "", ""), pointer);
 }
 
+/* A value in the type of the step's argument, which is that of memory. */
+static const char *as_scalar(Elem elem, Frag f)
+{
+    bool is_narrow = elem == ELEM_U8 || elem == ELEM_I8 || elem == ELEM_BOOL, in_memory = strchr(f.s, '[') != NULL;
+    if (elem == ELEM_F16) return stored_half(f);
+    return is_narrow && !in_memory ? format("(%s)%s", c_type(elem), with(f, C_UNARY)) : f.s;
+}
+
 static void first_states(Emit *e, const Kernel *k)
 {
     Node *scan = k->defs.at[0]->node;
@@ -52,7 +60,7 @@ static const char *operand(Emit *e, const Kernel *k, const Signature *sig, int i
         return shape->rank ? as_argument(wanted, pointer_text(b, &b->type.shape, &zero))
                            : element_text(b, &b->type.shape, &zero);
     }
-    if (shape->rank == is_seq) return value_of(e, n, &ix).s;
+    if (shape->rank == is_seq) return as_scalar(n->type.elem, value_of(e, n, &ix));
     return as_argument(wanted, pointer_text(memory_of(e->c, n), shape, &ix));
 }
 

@@ -83,6 +83,7 @@ struct Buffer {
     const Slot *slot;    /* MEM_SLOT, and a member of a set output */
     bool is_scratch;     /* of the runtime */
     bool writable;       /* a slot that is updated */
+    bool as_stored;      /* a scalar in the type of memory: a pointer goes to it, or it is returned */
     bool flat;           /* accessed as one row of elements, found while emitting */
     bool used;           /* something reads or writes it, found while emitting */
     long bytes, offset;  /* at the bounds of the dims; the place in the work area */

@@ -88,7 +88,7 @@ Code *compile_step(Code *of, const Node *scan)
 static Buffer *state_buffer(Code *c, Type t, const char *name)
 {
     Buffer *b = NEW(Buffer);
-    *b = (Buffer){.memory = t.shape.rank ? MEM_WORK : MEM_STACK, .type = t, .name = name, .writable = true};
+    *b = (Buffer){.memory = t.shape.rank ? MEM_WORK : MEM_STACK, .type = t, .name = name, .writable = true, .as_stored = true};
     vec_push(&c->buffers, b);
     return b;
 }
@@ -108,6 +108,7 @@ void place_states(Code *c, Kernel *k)
     int n = s->n_states + s->n_emits;
     k->state = NEW_N(Buffer *, n + 1);
     k->result = NEW_N(Buffer *, n + 1);
+    for (int i = 0; i < k->defs.n; i++) k->defs.at[i]->home->as_stored = true;
     for (int i = 0; i < n; i++) {
         const char *name = k->step->entry->outputs.at[i].name;
         Def *d = result_def(k, i);
