@@ -78,8 +78,8 @@ static Frag convert(Frag a, Elem from, Elem to)
     const char *type = c_value_type(to);
     if (to == ELEM_BOOL && from != ELEM_BOOL)
         return (Frag){format("%s != %s", with(a, C_SUM), c_number(from, 0)), C_EQUAL, a.level};
-    bool wide = !strcmp(c_value_type(from), "double");
-    if (to == ELEM_F16 && wide) a = (Frag){format("(float)%s", with(a, C_UNARY)), C_UNARY, a.level};
+    bool from_double = !strcmp(c_value_type(from), "double");
+    if (to == ELEM_F16 && from_double) a = (Frag){format("(float)%s", with(a, C_UNARY)), C_UNARY, a.level};
     if (to == ELEM_F16) return (Frag){format("nn_round_half(%s)", a.s), C_PRIMARY, a.level};
     if (elem_is_int(to) && elem_is_real(from)) {
         const char *wide = c_suffix(from);
