@@ -188,6 +188,7 @@ Value global_value(const Symbol *s, Span at);
 /* ---- lower_type.c ---- */
 bool lower_type(Env *e, const TypeExpr *t, Type *out);           /* every size known; reported otherwise */
 SizeRef lower_size(Env *e, const Expr *x);                       /* NULL: reported */
+void negative_size(Env *e, const Expr *x, SizeRef s);            /* reports E0307, with the sizes in x and the call */
 /* Binds signature variables and `..` from the arguments, then checks every size. */
 bool bind_signature(Env *e, const FormalList *formals, Value *args, const char *what, Span call);
 bool check_result(Env *e, const TypeExpr *t, Value *v, Span at);

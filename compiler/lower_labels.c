@@ -164,8 +164,7 @@ static bool bind_index(Env *e, Indices *ix, const Expr *k)
     }
     if (k->kind == EX_IN && !(v.size = lower_size(e, k->a))) return false;
     if (v.size && size_upper(v.size) < 0) {
-        Diag *d = error_at("E0307", k->a->span, "this range would be negative: %s", size_text(v.size));
-        diag_here(d, "%s", "");
+        negative_size(e, k->a, v.size);
         return false;
     }
     ix->var[ix->n++] = v;

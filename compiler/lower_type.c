@@ -26,7 +26,7 @@ static void name_sizes(Env *e, const Expr *x, Text *out)
     name_sizes(e, x->b, out);
 }
 
-static void negative_size(Env *e, const Expr *x, SizeRef s)
+void negative_size(Env *e, const Expr *x, SizeRef s)
 {
     Diag *d = error_at("E0307", x->span, "this size would be negative: %s", size_text(s));
     Text sizes = {0};
