@@ -106,9 +106,8 @@ static bool is_never_positive(const Node *n)
     const Node *m = without_copies(n->in[1]);
     if (m->op == OP_WHERE) {
         const Node *asks = without_copies(m->in[0]);
-        bool guard = asks->op == OP_LT && node_is_const(asks->in[0], &least) && least == -INFINITY &&
-                     see_through(asks->in[1]) == see_through(m->in[1]);
-        if (!guard) return false;
+        bool guard = asks->op == OP_LT && node_is_const(asks->in[0], &least) && least < -1e300;
+        if (!guard || see_through(asks->in[1]) != see_through(m->in[1])) return false;
         m = without_copies(m->in[1]);
     }
     return m->op == OP_MAXOF && see_through(m->in[0]) == see_through(n->in[0]);

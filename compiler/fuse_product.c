@@ -82,8 +82,8 @@ static Op activation(const Node *n, Node **of)
     return OP_COUNT;
 }
 
-/* What n is a transposed and reshaped copy of, when nothing else looks at it on the way and rows stay
- * rows: the product can store its rows where n has them. */
+/* What n is a transposed and reshaped copy of, when nothing else looks at it on the way and rows
+ * stay rows: the product can store its rows where n has them. */
 static Node *before_moves(const Choice *c, Node *n, Def *d)
 {
     if (n->op == OP_RESHAPE && only_user(c, see_through(n->in[0]))) n = see_through(n->in[0]);

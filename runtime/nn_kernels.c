@@ -48,28 +48,84 @@ static void nn_map_erf(size_t n, const float *x, float *y)
         y[i] = nn_erf(x[i]);
 }
 
-
 #else
+
+/* ---- products in several threads ---- */
+
+typedef void nn_product_fn(int M, int N, int K, const float *A, size_t lda, const float *B,
+                           size_t ldb, float *C, size_t ldc, const float *bias, unsigned flags,
+                           float *ws);
+
+#ifdef _OPENMP
+#include <omp.h>
+
+enum { NN_PART_ROWS = 32, NN_PART_WORK = 1 << 20 }; /* of a thread at least: some 20 microseconds */
+
+/* How many threads share the product: as many as have enough to do, in a parallel region one. */
+static int nn_parts(int M, int N, int K)
+{
+    const double work = (double)M * N * K / NN_PART_WORK;
+    int parts = omp_in_parallel() ? 1 : omp_get_max_threads();
+    if (M / NN_PART_ROWS < parts)
+        parts = M / NN_PART_ROWS;
+    return work < parts ? (int)work : parts;
+}
+
+/* The rows of one thread, with scratch of its own where there is any. */
+NN_NOINLINE void nn_part(nn_product_fn *f, int copies, int M, int N, int K, const float *A,
+                         size_t lda, const float *B, size_t ldb, float *C, size_t ldc,
+                         const float *bias, unsigned flags)
+{
+    float ws[NN_BLOCK_K * NN_BLOCK_N];
+    f(M, N, K, A, lda, B, ldb, C, ldc, bias, flags, copies ? ws : NULL);
+}
+#endif
+
+/* f for all rows, which lie `step` apart in A. Rows do not depend on each other, so the bits are
+ * the same for any number of threads. */
+static void nn_share(nn_product_fn *f, size_t step, int M, int N, int K, const float *A, size_t lda,
+                     const float *B, size_t ldb, float *C, size_t ldc, const float *bias,
+                     unsigned flags, float *ws)
+{
+#ifdef _OPENMP
+    const int parts = nn_parts(M, N, K), copies = ws != NULL;
+    if (parts > 1) {
+#pragma omp parallel for num_threads(parts) schedule(static)
+        for (int p = 0; p < parts; p++) {
+            const int from = (int)((int64_t)M * p / parts);
+            const int rows = (int)((int64_t)M * (p + 1) / parts) - from;
+            nn_part(f, copies, rows, N, K, A + (size_t)from * step, lda, B, ldb,
+                    C + (size_t)from * ldc, ldc, bias, flags);
+        }
+        return;
+    }
+#else
+    (void)step;
+#endif
+    f(M, N, K, A, lda, B, ldb, C, ldc, bias, flags, ws);
+}
+
+/* ---- the interface ---- */
 
 NN_API void nn_gemm_nn(int M, int N, int K, const float *A, int lda, const float *B, int ldb,
                        float *C, int ldc, const float *bias, unsigned flags, void *ws)
 {
-    NN_CALL(nn_product)
-    (M, N, K, A, (size_t)lda, B, (size_t)ldb, C, (size_t)ldc, bias, flags, (float *)ws);
+    nn_share(NN_CALL(nn_product), (size_t)lda, M, N, K, A, (size_t)lda, B, (size_t)ldb, C, (size_t)ldc,
+             bias, flags, (float *)ws);
 }
 
 NN_API void nn_gemm_nt(int M, int N, int K, const float *A, int lda, const float *B, int ldb,
                        float *C, int ldc, const float *bias, unsigned flags, void *ws)
 {
-    NN_CALL(nn_product_t)
-    (M, N, K, A, (size_t)lda, B, (size_t)ldb, C, (size_t)ldc, bias, flags, (float *)ws);
+    nn_share(NN_CALL(nn_product_t), (size_t)lda, M, N, K, A, (size_t)lda, B, (size_t)ldb, C, (size_t)ldc,
+             bias, flags, (float *)ws);
 }
 
 NN_API void nn_gemm_tn(int M, int N, int K, const float *A, int lda, const float *B, int ldb,
                        float *C, int ldc, const float *bias, unsigned flags, void *ws)
 {
-    NN_CALL(nn_product_tn)
-    (M, N, K, A, (size_t)lda, B, (size_t)ldb, C, (size_t)ldc, bias, flags, (float *)ws);
+    nn_share(NN_CALL(nn_product_tn), 1, M, N, K, A, (size_t)lda, B, (size_t)ldb, C, (size_t)ldc,
+             bias, flags, (float *)ws);
 }
 
 NN_API void nn_gemm_nn_d(int M, int N, int K, const double *A, int lda, const double *B, int ldb,

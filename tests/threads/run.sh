@@ -1,0 +1,57 @@
+#!/bin/sh
+# The same bits for any number of threads, with gcc and clang where they have OpenMP; for every
+# instruction set that NN_ISA names, the same bits for all with FMA and for all without; and on
+# aarch64, emulated, where there is a compiler and qemu (Debian: gcc-aarch64-linux-gnu qemu-user).
+# In: the variables of tests/run.sh. Out: last "N passed, M failed".
+set -u
+here=tests/threads
+passed=0
+failed=0
+
+check() {
+    if [ "$2" = "$3" ] && [ -n "$3" ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED $1: \"$2\" is not \"$3\""
+    fi
+}
+
+# build COMPILER OUTPUT FLAGS..
+build() {
+    compiler=$1 output=$2
+    shift 2
+    $compiler -O2 -std=c11 "$@" -I"$INCLUDE" -I"$SCRATCH" -o "$SCRATCH/$output" $here/main.c "$SCRATCH/net.c" \
+        "$INCLUDE"/nn_*.c -lm 2>"$SCRATCH/$output.log"
+}
+
+"$NNC" compile $here/net.nn -o "$SCRATCH" || echo "FAILED to compile $here/net.nn"
+build "${CC:-cc}" one
+expected=$("$SCRATCH/one")
+for cc in gcc clang; do
+    command -v $cc >/dev/null || continue
+    echo 'int main(void) { return 0; }' >"$SCRATCH/empty.c"
+    if ! $cc -fopenmp -o "$SCRATCH/empty" "$SCRATCH/empty.c" 2>/dev/null; then
+        echo "no OpenMP with $cc: left out"
+        continue
+    fi
+    build $cc $cc -fopenmp
+    for threads in 1 2 3 7; do
+        check "$cc, $threads threads" "$(OMP_NUM_THREADS=$threads "$SCRATCH/$cc")" "$threads ${expected#* }"
+    done
+done
+
+for isa in avx512 avx2; do check "NN_ISA=$isa" "$(NN_ISA=$isa "$SCRATCH/one")" "$expected"; done
+without=$(NN_ISA=sse2 "$SCRATCH/one")
+check "NN_ISA=scalar" "$(NN_ISA=scalar "$SCRATCH/one")" "$without"
+build "${CC:-cc}" plain -DNN_SCALAR
+check "plain C" "$("$SCRATCH/plain")" "$without"
+
+if command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64 >/dev/null; then
+    build aarch64-linux-gnu-gcc arm -static
+    # with FMA there as here; without FMA here there is nothing to compare with
+    if [ "$expected" != "$without" ]; then check "NEON" "$(qemu-aarch64 "$SCRATCH/arm")" "$expected"; fi
+else
+    echo "no aarch64-linux-gnu-gcc or no qemu-aarch64: NEON is left out"
+fi
+echo "$passed passed, $failed failed"
