@@ -5,7 +5,7 @@
 
 comma := ,
 SIMPLE   := graph gates xor theta descent neuron
-TRAINED  := digits lenet vae physics
+TRAINED  := digits lenet residual vae physics
 LEARNING := progress.c curve.c idx.c png.c
 EXAMPLES := $(SIMPLE) $(TRAINED)
 EXAMPLE_BIN := $(foreach e,$(EXAMPLES),$(B)/examples/$(e)/$(e)) $(B)/examples/digits/predict

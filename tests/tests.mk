@@ -1,7 +1,8 @@
 # The tests: `make check` runs them all; its last line is "N passed, M failed".
 #   make check SAN=1     the same with the address and undefined-behaviour sanitizers, in build/san
 #   make coverage        runs them in build/coverage and prints which lines they reached (needs gcovr)
-#   make update          rewrites the expected output in tests/lang, tests/errors and compiler/README.md
+#   make update          rewrites the expected output in tests/lang, tests/errors and the README files of
+#                        compiler and examples/lenet
 # A unit suite is a file tests/unit/test_NAME.c with a function Suite *suite_NAME(void).
 
 UNIT_SRC := $(wildcard tests/unit/*.c)

@@ -1,7 +1,7 @@
 /* main.c - learns a motion from its equation alone: physics [STEPS [WEIGHTS [PICTURE]]].
  * In: nothing but the number of steps (10000). Out: how it goes, the parameters in WEIGHTS
- * (physics.safetensors), how far the motion is from the exact one with the parameters read back from
- * there, and both drawn in PICTURE (physics.svg). */
+ * (physics.safetensors), how far the motion is from the exact one when they are read back, and
+ * both drawn in PICTURE (physics.svg). */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

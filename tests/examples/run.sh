@@ -86,6 +86,8 @@ check "physics: the picture" grep -c '^<polyline .*/>$' "$SCRATCH/physics.svg"
 if [ -d $fashion ]; then
     check "lenet: learns" tries lenet $fashion 1 "$SCRATCH/weights" 6400
     check "lenet: is right" finds "test accuracy" ">" 70
+    check "residual: learns" tries residual $fashion 1 "$SCRATCH/weights" 2560
+    check "residual: is right" finds "test accuracy" ">" 60
     check "vae: learns" tries vae $fashion 1 "$SCRATCH/weights" "$SCRATCH/vae.png" 6400
     check "vae: reconstructs" finds "test: reconstruction" "<" 320
     check "vae: the picture" is_png "$SCRATCH/vae.png"
@@ -102,6 +104,10 @@ if [ -d $fashion ]; then
     check "digits: learns the same again" repeats
     check "digits: the saved weights" agrees
 fi
+
+check "lenet: README, the model" contains examples/lenet/README.md examples/lenet/lenet.nn
+sed -n '/^fn corr2d/,/^}/p' compiler/std/conv.nn >"$SCRATCH/formula"
+check "lenet: README, the formula" contains examples/lenet/README.md "$SCRATCH/formula"
 
 if [ -f README.md ]; then
     check "README: how to embed" contains README.md examples/neuron/main.c
