@@ -222,7 +222,7 @@ static void run_body(Run *r, const Decl *test, uint64_t seed)
         text_add(&r->failure, "  the compiled program cannot be initialised: %s\n", error);
         return;
     }
-    r->env = test_begin(r->program, run_entry, r);
+    r->env = test_begin(r->machine, run_entry, r);
     for (int i = 0; i < test->body.n && !r->wrong_program; i++) run_statement(r, test->body.at[i]);
 }
 

@@ -298,6 +298,8 @@ void lower_require(Env *e, const Stmt *s);
 
 /* ---- lower_test.c ---- */
 Value test_call_entry(const Value *f, const ArgumentList *args, Span whole);
+/* A param or state as a node of the graph now being built; in a test its values at this moment. */
+Value memory_value(Slot *s, Span at);
 
 /* ---- lower.c ---- */
 Entry *find_entry(const Decl *d);

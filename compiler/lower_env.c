@@ -89,7 +89,7 @@ static Value slot_value(const Symbol *s, Span at)
     for (int i = 0; i < low->file->slots.n; i++)
         if (low->file->slots.at[i]->path == st->names.at[0].s) {
             low->file->slots.at[i]->is_used = true;
-            return value_node(n_slot(low->g, low->file->slots.at[i]), at);
+            return memory_value(low->file->slots.at[i], at);
         }
     return value_poison();
 }

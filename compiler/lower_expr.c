@@ -498,7 +498,7 @@ static Value lower_field(Env *e, const Expr *x)
             if (v.inst->children.at[i].name == x->name) return (Value){.kind = V_INSTANCE, .span = x->span, .inst = v.inst->children.at[i].inst};
         const char *path = intern_str(format("%s.%s", v.inst->path, x->name));
         for (int i = 0; i < v.inst->slots.n; i++)
-            if (v.inst->slots.at[i]->path == path) return value_node(n_slot(low->g, v.inst->slots.at[i]), x->span);
+            if (v.inst->slots.at[i]->path == path) return memory_value(v.inst->slots.at[i], x->span);
         if (!low->final_round) return value_poison();
     }
     Diag *d = error_at("E0201", x->at, "%s has nothing named `%s`", value_text(&v), x->name);

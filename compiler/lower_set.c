@@ -32,7 +32,9 @@ Value params_value(Env *e, const Inst *of, Span at)
         Slot *s = low->p->params.at[i];
         if (of && !under(s->path, of->path)) continue;
         s->is_used = true;
-        Member m = {s, n_slot(low->g, s)};
+        Value now = memory_value(s, at);
+        if (now.kind == V_POISON) return now;
+        Member m = {s, now.node};
         vec_push(&v.set, m);
     }
     if (v.set.n == 0 && low->final_round) {

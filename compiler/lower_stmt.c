@@ -185,7 +185,7 @@ static void lower_update(Env *e, const Stmt *s)
 {
     if (!low->entry || low->scan) {
         bool counts = low->training || (e->decl && e->decl->kind == DECL_ENTRY);
-        if (low->entry && !counts) return;
+        if ((low->entry || low->test) && !counts) return;
         Diag *d = error_at("E0503", s->span, low->scan ? "an update cannot stand inside a `scan`" : "nothing can be updated here");
         diag_here(d, "%s", "");
         diag_context(d, s->span);
@@ -267,7 +267,7 @@ static void lower_memory(Env *e, const Stmt *s)
     }
     /* a second application of the instance in this entry goes on from what the first one left */
     Node *n = slot->is_state && low->training ? pending(slot) : NULL;
-    env_set(e, s->names.at[0].s, value_node(n ? n : n_slot(low->g, slot), s->span), s->names.at[0].span);
+    env_set(e, s->names.at[0].s, n ? value_node(n, s->span) : memory_value(slot, s->span), s->names.at[0].span);
 }
 
 static bool mentions_sizeof(const Expr *x)

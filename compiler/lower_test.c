@@ -8,6 +8,9 @@
 
 struct TestEnv {
     Env *env;
+    Machine *memory;
+    int n_params, n_states;   /* of the model; what a test would make has no values */
+    bool refused;             /* it was said once */
     EntryRunner *run;
     void *user;
     const Value *captured;    /* test_call: arguments are wanted, not the call */
@@ -15,10 +18,12 @@ struct TestEnv {
     TensorList *args;
 };
 
-struct TestEnv *test_begin(Program *p, EntryRunner *run, void *user)
+struct TestEnv *test_begin(Machine *memory, EntryRunner *run, void *user)
 {
     struct TestEnv *t = NEW(struct TestEnv);
-    (void)p;
+    t->memory = memory;
+    t->n_params = memory->program->params.n;
+    t->n_states = memory->program->states.n;
     t->env = env_new(NULL, low->root, NULL, low->file);
     t->env->sees_dims = true;
     t->run = run;
@@ -30,15 +35,15 @@ struct TestEnv *test_begin(Program *p, EntryRunner *run, void *user)
     return t;
 }
 
-static Tensor *evaluate(Node *n)
+static Tensor *evaluate(const struct TestEnv *t, Node *n)
 {
     Tensor *out = NULL;
     long dims[64] = {0};
-    eval_roots(low->g, &n, 1, dims, NULL, NULL, &out);
+    eval_roots(low->g, &n, 1, dims, NULL, t->memory, &out);
     return out;
 }
 
-static Tensor *as_argument(const Value *v, const Input *in)
+static Tensor *as_argument(const struct TestEnv *t, const Value *v, const Input *in)
 {
     Node *n = value_to_node(v, in->type.elem);
     if (!n) return NULL;
@@ -47,11 +52,11 @@ static Tensor *as_argument(const Value *v, const Input *in)
         diag_here(d, "%s", "");
         return NULL;
     }
-    return evaluate(n);
+    return evaluate(t, n);
 }
 
 /* In the order of the entry's inputs; a missing one takes its default. */
-static bool arguments(Entry *e, const ArgumentList *args, Span whole, TensorList *out)
+static bool arguments(const struct TestEnv *env, Entry *e, const ArgumentList *args, Span whole, TensorList *out)
 {
     const char *names[MAX_ARGS];
     Value v[MAX_ARGS];
@@ -65,7 +70,7 @@ static bool arguments(Entry *e, const ArgumentList *args, Span whole, TensorList
             diag_here(d, "%s", "");
             return false;
         }
-        Tensor *t = as_argument(&v[i], in);
+        Tensor *t = as_argument(env, &v[i], in);
         if (!t) return false;
         vec_push(out, t);
     }
@@ -79,6 +84,23 @@ static Value constant(const Tensor *t, Span at)
     double *copy = NEW_N(double, t->count + 1);
     memcpy(copy, t->v, sizeof(double) * (size_t)t->count);
     return value_node(t->rank ? n_table(low->g, type, copy) : n_const(low->g, t->elem, copy[0]), at);
+}
+
+Value memory_value(Slot *s, Span at)
+{
+    struct TestEnv *t = low->test;
+    if (!t) return value_node(n_slot(low->g, s), at);
+    const SlotList *all = s->is_state ? &low->p->states : &low->p->params;
+    const int n = s->is_state ? t->n_states : t->n_params;
+    for (int i = 0; i < n; i++)
+        if (all->at[i] == s) return constant(s->is_state ? t->memory->states[i] : t->memory->params[i], at);
+    if (t->refused) return value_poison();
+    t->refused = true;
+    Diag *d = error_at("E0502", at, "`%s` is not in the model: a test makes no memory of its own", s->path);
+    diag_here(d, "%s", "");
+    diag_context(d, at);
+    diag_hint(d, "make the instance at file level and use it in an `entry`");
+    return value_poison();
 }
 
 static Value results_value(const Entry *e, const TensorList *r, Span at)
@@ -108,7 +130,7 @@ Value test_call_entry(const Value *f, const ArgumentList *args, Span whole)
     Entry *e = find_entry(f->decl);
     TensorList list = {0}, results = {0};
     const char *message = "the entry is not compiled (--entries)";
-    if (!e || !arguments(e, args, whole, &list)) {
+    if (!e || !arguments(t, e, args, whole, &list)) {
         if (!e) error_at("E0204", whole, "cannot call `%s`: %s", f->decl->name.s, message);
         return value_poison();
     }
@@ -146,27 +168,27 @@ bool test_define(struct TestEnv *t, const Stmt *s)
     return diag_errors() == before;
 }
 
-static bool push_value(const Value *v, TensorList *out)
+static bool push_value(const struct TestEnv *t, const Value *v, TensorList *out)
 {
     if (v->kind == V_POISON) return false;
     if (v->kind == V_TUPLE) {
         for (int i = 0; i < v->parts.n; i++)
-            if (!push_value(&v->parts.at[i], out)) return false;
+            if (!push_value(t, &v->parts.at[i], out)) return false;
         return true;
     }
     if (v->kind == V_SET) {
-        for (int i = 0; i < v->set.n; i++) vec_push(out, evaluate(v->set.at[i].node));
+        for (int i = 0; i < v->set.n; i++) vec_push(out, evaluate(t, v->set.at[i].node));
         return true;
     }
     Node *n = value_to_node(v, ELEM_REAL);
-    if (n) vec_push(out, evaluate(n));
+    if (n) vec_push(out, evaluate(t, n));
     return n != NULL;
 }
 
 bool test_value(struct TestEnv *t, const Expr *x, TensorList *out)
 {
     Value v = lower_in_test(t, x);
-    return push_value(&v, out);
+    return push_value(t, &v, out);
 }
 
 bool test_call(struct TestEnv *t, const Expr *x, Entry **entry, TensorList *args)

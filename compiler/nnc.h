@@ -541,9 +541,11 @@ void check_footprint(Program *p);
 /* How a test runs an entry; results as in machine_call. */
 typedef VEC(Tensor *) TensorList;
 typedef bool EntryRunner(void *user, Entry *e, Tensor *const *args, TensorList *results, const char **message);
-/* A fresh scope for one test; its equations and assertions are evaluated in order. */
+/* A fresh scope for one test; its equations and assertions are evaluated in order, and see the
+ * parameters and states as they are then in the machine. */
 struct TestEnv;
-struct TestEnv *test_begin(Program *p, EntryRunner *run, void *user);
+struct Machine;
+struct TestEnv *test_begin(struct Machine *memory, EntryRunner *run, void *user);
 bool test_define(struct TestEnv *t, const Stmt *equation);            /* false: reported */
 bool test_value(struct TestEnv *t, const Expr *x, TensorList *out);   /* the parts of a tuple, or one */
 /* The arguments of a call of an entry, for check_grad: false when x is no such call. */
