@@ -27,7 +27,6 @@ void scope_names(const Module *m, StrList *out);
 Module *module_load(const Source *src);                /* parses, imports, declares */
 int modules_loaded(Module *const **out);               /* every file read so far */
 const char *library_with(const char *name);
-void scope_reset(void);                                /* called by arena_release */
 bool is_builtin_name(const char *name);                /* primitives and words with a meaning */
 int builtin_names(const char *const **names);
 

@@ -17,6 +17,8 @@
 
 void *arena_alloc(size_t bytes);                       /* zeroed; lives until arena_release */
 void arena_release(void);                              /* frees everything, forgets all names */
+/* Calls `forget` when the arena is released: for tables that point into it, once they exist. */
+void at_release(void (*forget)(void));
 #define NEW(T) ((T *)arena_alloc(sizeof(T)))
 #define NEW_N(T, n) ((T *)arena_alloc(sizeof(T) * (size_t)(n)))
 
@@ -251,7 +253,6 @@ long size_lower(SizeRef s);                            /* an interval that holds
 long size_upper(SizeRef s);                            /* LONG_MAX: unbounded */
 long size_eval(SizeRef s, const long *dim_values);     /* dim_values by Dim.id */
 const char *size_text(SizeRef s);                      /* "2*N + 1": language and C alike */
-void size_reset(void);                                 /* called by arena_release */
 void size_dims(SizeRef s, uint64_t *mask);             /* adds 1 << Dim.id of every dim in s */
 
 enum { MAX_RANK = 8 };

@@ -12,7 +12,7 @@ enum { N_PRELUDE = sizeof prelude_names / sizeof *prelude_names };
 typedef struct Loaded { const char *key; Module *module; bool busy; } Loaded;
 static VEC(Loaded) loaded;
 
-void scope_reset(void) { memset(&loaded, 0, sizeof loaded); }
+static void forget_files(void) { memset(&loaded, 0, sizeof loaded); }
 
 static const Symbol *find_in(const Symbol *at, int n, const char *name)
 {
@@ -152,6 +152,7 @@ static Module *load(const Source *src, const char *key, Span at, bool with_prelu
     m->scope = NEW(Scope);
     Loaded l = {key, m, true};
     int slot = loaded.n;
+    if (!loaded.n) at_release(forget_files);
     vec_push(&loaded, l);
     int before = diag_errors();
     m->decls = parse_source(src);

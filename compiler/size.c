@@ -34,9 +34,10 @@ static struct Size **buckets; /* n_buckets of them, a power of two */
 static size_t n_buckets, n_sizes;
 
 /* The tables point into the arena, so they go when it goes. */
-void size_reset(void)
+static void forget_atoms(void) { memset(&atoms, 0, sizeof atoms); }
+
+static void forget_sizes(void)
 {
-    memset(&atoms, 0, sizeof atoms);
     buckets = NULL;
     n_buckets = n_sizes = 0;
 }
@@ -48,6 +49,7 @@ static const Atom *atom_get(AtomKind kind, const Dim *dim, SizeRef a, SizeRef b)
         if (t->kind == kind && t->dim == dim && t->a == a && t->b == b) return t;
     }
     Atom *t = NEW(Atom);
+    if (!atoms.n) at_release(forget_atoms);
     *t = (Atom){kind, atoms.n, dim, a, b};
     vec_push(&atoms, t);
     return t;
@@ -97,6 +99,7 @@ static SizeRef size_get(int n, const Term *term)
         while (k < n && term_equal(&s->term[k], &term[k])) k++;
         if (k == n) return s;
     }
+    if (!n_buckets) at_release(forget_sizes);
     if (n_sizes >= n_buckets) grow_buckets();
     struct Size *s = NEW(struct Size);
     Term *copy = NEW_N(Term, n ? n : 1);

@@ -3,6 +3,7 @@
  * zeroed. Running out of memory ends the process with exit code 70, so no caller checks for it. */
 #include "nnc.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -75,8 +76,19 @@ struct Interned {
 static Interned **buckets;
 static size_t n_buckets, n_names;
 
+enum { MOST_TABLES = 8 };
+static void (*forgetters[MOST_TABLES])(void);
+static int n_forgetters;
+
+void at_release(void (*forget)(void))
+{
+    assert(n_forgetters < MOST_TABLES);
+    forgetters[n_forgetters++] = forget;
+}
+
 void arena_release(void)
 {
+    while (n_forgetters) forgetters[--n_forgetters]();
     while (newest) {
         Chunk *older = newest->older;
         free(newest);

@@ -14,8 +14,6 @@ static char folder[] = "/tmp/nnc_check_XXXXXX";
 static void stop(void)
 {
     arena_release();
-    size_reset();
-    scope_reset();
     diag_reset();
 }
 

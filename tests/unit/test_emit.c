@@ -14,7 +14,6 @@ static void teardown(void)
 {
     options.f64 = false;
     diag_reset();
-    size_reset();
     arena_release();
 }
 

@@ -139,8 +139,6 @@ static void run_cases(Shared *shared, long end)
         setitimer(ITIMER_PROF, &limit, NULL);
         shared->compiled += compile_case(make_case(shared->number), sink);
         arena_release();
-        size_reset();
-        scope_reset();
         diag_reset();
     }
     _exit(0);

@@ -23,7 +23,6 @@ static void start(void)
 static void stop(void)
 {
     arena_release();
-    size_reset();
 }
 
 static const char *dump(Node *root)

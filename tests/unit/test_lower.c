@@ -8,8 +8,6 @@
 static void stop(void)
 {
     arena_release();
-    size_reset();
-    scope_reset();
     diag_reset();
     memset(&options, 0, sizeof options);
 }

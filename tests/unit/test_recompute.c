@@ -12,7 +12,6 @@ static void teardown(void)
 {
     options.max_ram = 0;
     diag_reset();
-    size_reset();
     arena_release();
 }
 

@@ -70,7 +70,6 @@ static Node *is_zero(Node *a) { return m2(OP_EQ, a, num(0)); }
 static void forget(void)
 {
     arena_release();
-    size_reset();
 }
 
 /* x0 and x1 of one shape, and labels for the rows. */

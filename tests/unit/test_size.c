@@ -28,7 +28,6 @@ static void start(void)
 static void stop(void)
 {
     arena_release();
-    size_reset();
 }
 
 static int pick(int n)
