@@ -276,6 +276,7 @@ static const char *function_body(Emit *e)
     Text kernels = {0}, body = {0};
     Identifiers ids = {0};
     for (int i = 0; i < s.ids.taken.n; i++) vec_push(&ids.taken, s.ids.taken.at[i]);
+    vec_push(&ids.taken, c->program->name); /* the type of the model */
     const char *area = c_unique(&ids, "w");
     reserve_sizes(&ids);
     e->ids = &ids;
