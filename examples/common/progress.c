@@ -21,9 +21,11 @@ static double left(const Progress *p)
 int progress_start(Progress *p, int epochs, int steps)
 {
     *p = (Progress){.epochs = epochs, .steps = steps, .start = now()};
-    if (epochs < 1 || steps < 1) return -1;
-    p->curve = malloc((size_t)epochs * (size_t)steps * sizeof *p->curve);
-    return p->curve ? 0 : -1;
+    const int some = epochs > 0 && steps > 0;
+    if (some) p->curve = malloc((size_t)epochs * (size_t)steps * sizeof *p->curve);
+    if (p->curve) return 0;
+    fprintf(stderr, "%s\n", some ? "too many steps for the memory" : "too few data for one step");
+    return -1;
 }
 
 void progress_step(Progress *p, float loss)

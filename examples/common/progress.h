@@ -8,7 +8,7 @@ typedef struct Progress {
     float *curve;            /* the loss of every step */
 } Progress;
 
-/* 0 when done, -1 when there is no step to do or no memory for the curve. */
+/* 0 when done; else -1 and a message is on stderr: no step to do, or no memory for the curve. */
 int progress_start(Progress *p, int epochs, int steps);
 
 /* After every step. On a terminal there is a line that says how far it is. */

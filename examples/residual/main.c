@@ -68,7 +68,7 @@ static int save_and_load(const char *path)
 int main(int argc, char **argv)
 {
     const char *folder = argc > 1 ? argv[1] : "/usr/share/datasets/fashion-mnist";
-    const int epochs = argc > 2 ? atoi(argv[2]) : 6;
+    const int epochs = argc > 2 ? atoi(argv[2]) : 5;
     const char *weights = argc > 3 ? argv[3] : "residual.safetensors";
     const int most = argc > 4 ? atoi(argv[4]) : INT_MAX;
     Pictures pictures, test;
