@@ -6,8 +6,10 @@
 comma := ,
 SIMPLE   := graph gates xor theta descent neuron
 TRAINED  := digits lenet residual vae physics
+WRITING  := chars gpt
 LEARNING := progress.c curve.c idx.c png.c
-EXAMPLES := $(SIMPLE) $(TRAINED)
+CONTINUE := progress.c curve.c text.c
+EXAMPLES := $(SIMPLE) $(TRAINED) $(WRITING)
 EXAMPLE_BIN := $(foreach e,$(EXAMPLES),$(B)/examples/$(e)/$(e)) $(B)/examples/digits/predict
 DEMO_DATA := /usr/share/datasets/fashion-mnist
 DEMO_TEXT := make demo needs zlib and pictures: apt-get install zlib1g-dev dataset-fashion-mnist
@@ -36,6 +38,9 @@ endef
 $(foreach e,$(EXAMPLES),$(eval $(call MODEL,$(e),$(e),)))
 $(foreach e,$(SIMPLE),$(eval $(call PROGRAM,$(e),$(e),$(e),main.c,,)))
 $(foreach e,$(TRAINED),$(eval $(call PROGRAM,$(e),$(e),$(e),main.c,$(LEARNING),-lz)))
+$(foreach e,$(WRITING),$(eval $(call PROGRAM,$(e),$(e),$(e),main.c,$(CONTINUE),)))
+# for the tests: one pass of vector code, which takes a third of the time to compile
+$(foreach e,$(WRITING),$(eval $(call PROGRAM,$(e),native,$(e),main.c,$(CONTINUE),-DNN_ONE_ISA -march=native)))
 $(eval $(call MODEL,digits,reader,--name reader --entries predict$(comma)probs -D B=1))
 $(eval $(call PROGRAM,digits,predict,reader,predict.c,idx.c,-lz))
 

@@ -43,7 +43,8 @@ for folder in examples/*/; do
     e=$(basename "$folder")
     if [ "$e" != common ]; then
         check "$e: its own tests" "$NNC" test "examples/$e/$e.nn"
-        check "$e: build" make_program "$build/examples/$e/$e"
+        case $e in chars | gpt) binary=native ;; *) binary=$e ;; esac
+        check "$e: build" make_program "$build/examples/$e/$binary"
     fi
     for cc in gcc clang; do
         command -v $cc >/dev/null || continue
@@ -82,6 +83,27 @@ is_png() { # FILE : the signature, and the end of the last chunk
 check "physics: learns" tries physics 2000 "$SCRATCH/weights" "$SCRATCH/physics.svg"
 check "physics: is exact" finds "the largest error is" "<" 0.01
 check "physics: the picture" grep -c '^<polyline .*/>$' "$SCRATCH/physics.svg"
+
+# The text is the description of the language. What is saved gives the same loss again.
+reads() { # PROGRAM EPOCHS
+    "$build/examples/$1/native" compiler/LANGUAGE.md "$2" "$SCRATCH/$1.weights" >"$SCRATCH/out"
+}
+continues() { # PROGRAM EPOCHS
+    reads "$1" "$2" && told=$(sed -n 's/.* the loss on the held-out text is //p' "$SCRATCH/out") &&
+        reads "$1" 0 && grep -x "held out $told" "$SCRATCH/out"
+}
+refuses() { # PROGRAM FILE MESSAGE
+    "$build/examples/$1/native" "$2" 1 "$SCRATCH/none" >"$SCRATCH/out" 2>&1
+    [ $? -eq 2 ] && grep "$3" "$SCRATCH/out"
+}
+awk 'BEGIN { for (c = 1; c < 256; c++) printf "\\%o", c }' | xargs -0 printf >"$SCRATCH/every"
+for e in chars gpt; do
+    check "$e: learns, saves and loads" continues $e 8
+    check "$e: has learned" finds "held out" "<" 3.2
+    check "$e: a text that is too short" refuses $e LICENSE "at least"
+    check "$e: no text" refuses $e "$SCRATCH/no such file" "cannot be read"
+    check "$e: too many characters" refuses $e "$SCRATCH/every" "different characters"
+done
 
 if [ -d $fashion ]; then
     check "lenet: learns" tries lenet $fashion 1 "$SCRATCH/weights" 6400
