@@ -17,7 +17,8 @@ static bool bound(const Expr *x, long *value)
     Value v = lower_expr(e, x);
     if (v.kind == V_POISON) return false;
     if (value_integer(&v, value) && *value >= 0 && *value <= INT32_MAX) return true;
-    Diag *d = error_at("E0306", x->span, "a bound of a `dim` is an integer in 0..%d, this is %s", INT32_MAX, value_text(&v));
+    Diag *d = error_at("E0306", x->span, "a bound of a `dim` is an integer in 0..%d, this is %s",
+                       INT32_MAX, value_text(&v));
     diag_here(d, "%s", "");
     return false;
 }
@@ -56,7 +57,8 @@ static void unknown_define(const char *name)
 {
     StrList consts = {0};
     for (int i = 0; i < low->root->scope->own.n; i++)
-        if (low->root->scope->own.at[i].decl->kind == DECL_CONST) vec_push(&consts, low->root->scope->own.at[i].name);
+        if (low->root->scope->own.at[i].decl->kind == DECL_CONST)
+            vec_push(&consts, low->root->scope->own.at[i].name);
     Diag *d = error_at("E0601", (Span){0}, "-D %s: the file has no `const` of this name", name);
     const char *near = nearest(name, consts.at, consts.n);
     if (near) diag_hint(d, "did you mean `%s`?", near);
@@ -68,7 +70,8 @@ static Value defined_value(const Define *def)
     char *end;
     double v = strtod(def->value, &end);
     if (end != def->value && !*end && v == v) return value_number(v, (Span){0});
-    if (!strcmp(def->value, "true") || !strcmp(def->value, "false")) return value_bool(def->value[0] == 't', (Span){0});
+    if (!strcmp(def->value, "true") || !strcmp(def->value, "false"))
+        return value_bool(def->value[0] == 't', (Span){0});
     bool arithmetic = *def->value && !def->value[strspn(def->value, "0123456789.e+-*/%^() ")];
     const Expr *x = arithmetic ? parse_formula(def->value) : NULL;
     Value made = x ? lower_expr(env_new(NULL, low->root, NULL, low->file), x) : value_poison();
@@ -100,7 +103,8 @@ static void add_dim(Entry *e, const Dim *d, Span at)
         if (e->dims.at[i] == d) return;
     vec_push(&e->dims, d);
     if (d->hi >= 0) return;
-    Diag *r = error_at("E0602", at, "the dim `%s` has no bound, so the memory of `%s` is not known", d->name, e->name);
+    Diag *r = error_at("E0602", at, "the dim `%s` has no bound, so the memory of `%s` is not known",
+                       d->name, e->name);
     diag_here(r, "%s", "");
     diag_label(r, d->span, "declared here");
     diag_hint(r, "state the largest size: `dim %s in 1..64;`", d->name);
@@ -120,7 +124,8 @@ static bool declare_input(Env *env, Entry *e, const Formal *f, ArgumentList *arg
 {
     Input in = {.name = f->name.s, .span = f->name.span};
     if (!f->type) {
-        Diag *d = error_at("E0207", f->name.span, "the argument `%s` of an entry needs a type", f->name.s);
+        Diag *d = error_at("E0207", f->name.span, "the argument `%s` of an entry needs a type",
+                           f->name.s);
         diag_here(d, "%s", "");
         diag_hint(d, "for a number write `%s: real`", f->name.s);
         return false;
@@ -129,7 +134,8 @@ static bool declare_input(Env *env, Entry *e, const Formal *f, ArgumentList *arg
     Value init = f->init ? lower_expr(env, f->init) : value_poison();
     if (f->init && init.kind != V_NUMBER) {
         if (init.kind == V_POISON) return false;
-        Diag *d = error_at("E0306", f->init->span, "a default value is a number, this is %s", value_text(&init));
+        Diag *d = error_at("E0306", f->init->span, "a default value is a number, this is %s",
+                           value_text(&init));
         diag_here(d, "%s", "");
         return false;
     }
@@ -173,7 +179,8 @@ static void add_output(Entry *e, const Value *v, const char *name, Elem elem)
         Node *none = NULL;
         for (int i = 0; i < low->p->params.n; i++) vec_push(&o.set, none);
         for (int i = 0; i < v->set.n; i++) o.set.at[v->set.at[i].slot->id] = v->set.at[i].node;
-    } else if (!(o.node = value_to_node(v, elem))) return;
+    } else if (!(o.node = value_to_node(v, elem)))
+        return;
     vec_push(&e->outputs, o);
 }
 
@@ -210,13 +217,15 @@ static const char *part_name(const Decl *d, const Value *v, int i)
 {
     int count;
     const Expr *x = returned(d, &count);
-    if (x && x->kind == EX_GRAD && x->list.n == 2 && x->list.at[1]->kind == EX_TUPLE && i < x->list.at[1]->list.n) {
+    if (x && x->kind == EX_GRAD && x->list.n == 2 && x->list.at[1]->kind == EX_TUPLE &&
+        i < x->list.at[1]->list.n) {
         const Expr *w = x->list.at[1]->list.at[i];
         if (w->kind == EX_NAME) return intern_str(format("d_%s", w->name));
     }
     const char *name = written_name(part_written(d, i));
     if (name) return name;
-    bool own = v->kind == V_NODE && v->node->name && v->node->op != OP_INPUT && v->node->op != OP_PARAM && v->node->op != OP_STATE;
+    bool own = v->kind == V_NODE && v->node->name && v->node->op != OP_INPUT &&
+               v->node->op != OP_PARAM && v->node->op != OP_STATE;
     return own ? v->node->name : intern_str(format("out%d", i + 1));
 }
 
@@ -256,15 +265,21 @@ static void begin_graph(Entry *e)
 /* Names the first tensor of a graph that no memory holds. */
 static void check_memory(const Graph *g)
 {
-    for (int i = 0; i < g->nodes.n && !diag_errors(); i++) check_bytes(g->nodes.at[i]->type, g->nodes.at[i]->span);
+    for (int i = 0; i < g->nodes.n && !diag_errors(); i++)
+        check_bytes(g->nodes.at[i]->type, g->nodes.at[i]->span);
 }
 
 static void check_slots(void)
 {
     double total = 0;
-    for (int i = 0; i < low->p->params.n; i++) total += (double)largest_bytes(low->p->params.at[i]->type);
-    for (int i = 0; i < low->p->states.n; i++) total += (double)largest_bytes(low->p->states.at[i]->type);
-    if (total > MAX_BYTES) error_at("E0605", (Span){0}, "the parameters and states together have %.0f bytes, at most %d are possible", total, MAX_BYTES);
+    for (int i = 0; i < low->p->params.n; i++)
+        total += (double)largest_bytes(low->p->params.at[i]->type);
+    for (int i = 0; i < low->p->states.n; i++)
+        total += (double)largest_bytes(low->p->states.at[i]->type);
+    if (total > MAX_BYTES)
+        error_at("E0605", (Span){0},
+                 "the parameters and states together have %.0f bytes, at most %d are possible",
+                 total, MAX_BYTES);
 }
 
 static void lower_entry(Entry *e)
@@ -324,7 +339,8 @@ static void touch_file_level(void)
         if (all[k]->src->is_std) continue;
         for (int i = 0; i < all[k]->scope->own.n; i++) {
             const Symbol *s = &all[k]->scope->own.at[i];
-            if (s->decl->kind == DECL_STMT || s->decl->kind == DECL_CONST) global_value(s, s->decl->span);
+            if (s->decl->kind == DECL_STMT || s->decl->kind == DECL_CONST)
+                global_value(s, s->decl->span);
         }
     }
     for (int i = 0; i < low->p->params.n; i++) low->p->params.at[i]->is_used = false;

@@ -200,13 +200,27 @@ Value lower_expr(Env *e, const Expr *x);
 Value lower_binary(Operator op, Value a, Value b, Span at, Span whole);
 Value lower_unary_op(Op op, Value a, Span at);
 Value lower_select(Value c, Value a, Value b, Span whole);
-/* Brings operands to one element type and shape; `what` is as in "cannot add"; reports E0302, E0320. */
-bool unify(const Value *a, const Value *b, Node **na, Node **nb, const char *what, Span at);
 /* Nodes made from now on come from here; inside a library, from the user's call that led there. */
 void place_at(Span at);
 /* What is wrong inside a library shows the call that led there. */
 void diag_context(Diag *d, Span at);
 bool static_context(void);                             /* tests and initial values: numbers stay numbers */
+
+/* ---- lower_unify.c ---- */
+/* Brings operands to one element type and shape; `what` is as in "cannot add"; reports E0302 and
+ * E0320. */
+bool unify(const Value *a, const Value *b, Node **na, Node **nb, const char *what, Span at);
+/* The common shape from the right, where 1s stretch; false: there is none. */
+bool join_shapes(const Shape *x, const Shape *y, Shape *to);
+/* E0302 about shapes x and y of a and b. */
+void report_shapes(const Value *a, const Value *b, const char *what, Span at, const Shape *x,
+                   const Shape *y);
+void diag_operands(Diag *d, const Value *a, const Value *b); /* labels both */
+
+/* ---- lower_static.c ---- */
+Value static_arithmetic(Operator op, const Value *a, const Value *b, Span at);
+/* False: not known at compile time. */
+bool static_compare(Operator op, const Value *a, const Value *b, bool *result);
 
 /* ---- lower_matmul.c ---- */
 Value lower_matmul(const Value *a, const Value *b, Span at, Span whole);

@@ -25,7 +25,9 @@ static bool affine_product(Env *e, const Indices *ix, const Expr *x, Affinity *o
         a = b;
         b = swap;
     }
-    if (!size_is_const(a.c, &k)) return !mentions_index(ix, x->b) ? (*out = (Affinity){.c = size_mul(a.c, b.c)}, true) : false;
+    if (!size_is_const(a.c, &k))
+        return !mentions_index(ix, x->b) ? (*out = (Affinity){.c = size_mul(a.c, b.c)}, true)
+                                         : false;
     *out = (Affinity){.c = size_mul(a.c, b.c)};
     for (int i = 0; i < ix->n; i++) out->coef[i] = k * b.coef[i];
     return true;
@@ -63,8 +65,10 @@ static void affine_range(const Indices *ix, const Affinity *f, SizeRef *lo, Size
     for (int i = 0; i < ix->n; i++) {
         if (!f->coef[i]) continue;
         SizeRef reach = size_mul(size_const(f->coef[i]), size_sub(ix->var[i].size, size_const(1)));
-        if (f->coef[i] > 0) *hi = size_add(*hi, reach);
-        else *lo = size_add(*lo, reach);
+        if (f->coef[i] > 0)
+            *hi = size_add(*hi, reach);
+        else
+            *lo = size_add(*lo, reach);
     }
 }
 
@@ -73,7 +77,8 @@ static bool inside(const Indices *ix, const Affinity *f, SizeRef size, const Exp
     SizeRef lo, hi;
     affine_range(ix, f, &lo, &hi);
     if (size_lower(lo) >= 0 && size_lower(size_sub(size, hi)) >= 1) return true;
-    Diag *d = error_at("E0311", x->span, "the index runs from %s to %s, the axis from 0 to %s", size_text(lo), size_text(hi), size_text(size_sub(size, size_const(1))));
+    Diag *d = error_at("E0311", x->span, "the index runs from %s to %s, the axis from 0 to %s",
+                       size_text(lo), size_text(hi), size_text(size_sub(size, size_const(1))));
     diag_here(d, "%s", "");
     diag_hint(d, "state a smaller range, as in `i in n - 2`");
     return false;
@@ -82,7 +87,13 @@ static bool inside(const Indices *ix, const Affinity *f, SizeRef size, const Exp
 /* ---- items ---- */
 
 typedef enum ItemKind { ITEM_DOTS, ITEM_AFFINE, ITEM_DATA } ItemKind;
-typedef struct Item { ItemKind kind; const Expr *x; int axis; Affinity f; Labelled data; } Item;
+typedef struct Item {
+    ItemKind kind;
+    const Expr *x;
+    int axis;
+    Affinity f;
+    Labelled data;
+} Item;
 
 static bool read_item(Env *e, Indices *ix, const Expr *x, Item *it, SizeRef size)
 {
@@ -94,15 +105,18 @@ static bool read_item(Env *e, Indices *ix, const Expr *x, Item *it, SizeRef size
     }
     if (affine_index(e, ix, x, &it->f)) {
         long k;
-        if (!mentions_index(ix, x) && size_is_const(it->f.c, &k) && k < 0) it->f.c = size_add(it->f.c, size);
+        if (!mentions_index(ix, x) && size_is_const(it->f.c, &k) && k < 0)
+            it->f.c = size_add(it->f.c, size);
         return inside(ix, &it->f, size, x);
     }
     it->kind = ITEM_DATA;
     it->data = labelled_expr(e, ix, x);
     if (it->data.v.kind == V_POISON) return false;
     Type t;
-    if (value_type(&it->data.v, &t) && elem_is_int(t.elem)) return size_lower(size) >= 1 || may_be_empty(x, size);
-    Diag *d = error_at("E0320", x->span, "an index must be an integer, this is %s", value_text(&it->data.v));
+    if (value_type(&it->data.v, &t) && elem_is_int(t.elem))
+        return size_lower(size) >= 1 || may_be_empty(x, size);
+    Diag *d = error_at("E0320", x->span, "an index must be an integer, this is %s",
+                       value_text(&it->data.v));
     diag_here(d, "%s", "");
     return false;
 }
@@ -115,13 +129,16 @@ static bool wrong_rank(const Expr *x, const Value *base, int have)
 }
 
 /* One item for each axis of the base; `..` becomes one plain index for each axis under it. */
-static int read_items(Env *e, Indices *ix, const Expr *x, const Value *base, const Shape *s, Item *items)
+static int read_items(Env *e, Indices *ix, const Expr *x, const Value *base, const Shape *s,
+                      Item *items)
 {
     int n = 0, named = 0;
     bool dots = false;
     for (int i = 0; i < x->list.n; i++)
-        if (x->list.at[i]->kind == EX_DOTS) dots = true;
-        else named++;
+        if (x->list.at[i]->kind == EX_DOTS)
+            dots = true;
+        else
+            named++;
     int lead = s->rank - named;
     if (dots ? lead < 0 : lead != 0) return wrong_rank(x, base, named), -1;
     for (int i = 0; i < x->list.n; i++) {
@@ -133,9 +150,12 @@ static int read_items(Env *e, Indices *ix, const Expr *x, const Value *base, con
         }
         for (int k = 0; k < lead; k++, n++) {
             int var = k + ix->n_dots - lead;
-            items[n] = (Item){.kind = ITEM_AFFINE, .x = x->list.at[i], .axis = n, .f = {.c = size_const(0)}};
+            items[n] = (Item){
+                .kind = ITEM_AFFINE, .x = x->list.at[i], .axis = n, .f = {.c = size_const(0)}};
             if (var < 0 || ix->var[var].size != s->size[n]) {
-                Diag *d = error_at("E0302", x->list.at[i]->span, "`..` does not stand for the leading sizes of %s", value_text(base));
+                Diag *d =
+                    error_at("E0302", x->list.at[i]->span,
+                             "`..` does not stand for the leading sizes of %s", value_text(base));
                 diag_here(d, "%s", "");
                 return -1;
             }
@@ -159,7 +179,8 @@ static bool is_separable(const Indices *ix, const Item *items, int n)
 {
     for (int i = 0; i < ix->n; i++) {
         int uses = 0;
-        for (int k = 0; k < n; k++) uses += items[k].kind == ITEM_DATA ? 2 : items[k].f.coef[i] != 0;
+        for (int k = 0; k < n; k++)
+            uses += items[k].kind == ITEM_DATA ? 2 : items[k].f.coef[i] != 0;
         if (uses > 1) return false;
     }
     for (int k = 0; k < n; k++)
@@ -183,7 +204,7 @@ static Node *open_axis(const Indices *ix, Node *x, int at, const Affinity *f, in
     for (int i = 0; i < m; i++) to.size[at + i] = ix->var[label[i]].size;
     to.rank = rank - 1 + m;
     attr.axes = (unsigned)m;
-    if (m == 1 && attr.perm[0] == 1) {                 /* a plain index, perhaps with an offset: a block */
+    if (m == 1 && attr.perm[0] == 1) { /* a plain index, perhaps with an offset: a block */
         SizeRef lo[MAX_RANK];
         for (int i = 0; i < rank; i++) lo[i] = size_const(0);
         lo[at] = f->c;
@@ -220,7 +241,9 @@ static Labelled by_windows(const Indices *ix, Node *x, const Item *items, int n,
     int label[2 * MAX_RANK], place = 0;
     for (int i = 0; i < n; i++) {
         int m = count_terms(ix, &items[i].f);
-        x = place + m + (n - 1 - i) <= MAX_RANK ? open_axis(ix, x, place, &items[i].f, label + place) : NULL;
+        x = place + m + (n - 1 - i) <= MAX_RANK
+                ? open_axis(ix, x, place, &items[i].f, label + place)
+                : NULL;
         if (!x) {
             Diag *d = error_at("E0304", at, "more than %d axes", MAX_RANK);
             diag_here(d, "%s", "");
@@ -262,7 +285,7 @@ static Labelled by_rows(const Indices *ix, Node *x, const Item *items, int n, Sp
             if (items[k].f.coef[i]) label[m++] = i;
     if (m > MAX_RANK) return labelled_poison();
     Node *rows = n_gather(low->g, x, value_to_node(&items[0].data.v, ELEM_I32));
-    for (int k = 1; k < n; k++) {                      /* a range that is shorter than the axis */
+    for (int k = 1; k < n; k++) { /* a range that is shorter than the axis */
         Shape to = rows->type.shape;
         SizeRef lo[MAX_RANK];
         for (int i = 0; i < to.rank; i++) lo[i] = size_const(0);
@@ -301,7 +324,8 @@ static Labelled by_place(const Indices *ix, Node *x, const Item *items, int n, S
     Labelled space = {0};
     for (int k = 0; k < n; k++) {
         Labelled own = {0};
-        if (items[k].kind == ITEM_DATA) own = items[k].data;
+        if (items[k].kind == ITEM_DATA)
+            own = items[k].data;
         else
             for (int i = 0; i < ix->n; i++)
                 if (items[k].f.coef[i]) own.label[own.n++] = i;

@@ -5,7 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-bool sort_arguments(const ArgumentList *args, const char *const *names, int n, int required, const char *what, Span whole, Value *out)
+bool sort_arguments(const ArgumentList *args, const char *const *names, int n, int required,
+                    const char *what, Span whole, Value *out)
 {
     int next = 0;
     const char *problem = NULL;
@@ -14,14 +15,21 @@ bool sort_arguments(const ArgumentList *args, const char *const *names, int n, i
     for (int i = 0; i < args->n && !problem; i++) {
         int k = next;
         if (args->at[i].name)
-            for (k = 0; k < n && strcmp(names[k], args->at[i].name); k++) {}
-        else next++;
+            for (k = 0; k < n && strcmp(names[k], args->at[i].name); k++) {
+            }
+        else
+            next++;
         at = args->at[i].span;
-        if (k >= n) problem = args->at[i].name ? format("`%s` has no argument named `%s`", what, args->at[i].name) : format("`%s` takes %d argument%s at most", what, n, n == 1 ? "" : "s");
-        else out[k] = *args->at[i].value;
+        if (k >= n)
+            problem = args->at[i].name
+                          ? format("`%s` has no argument named `%s`", what, args->at[i].name)
+                          : format("`%s` takes %d argument%s at most", what, n, n == 1 ? "" : "s");
+        else
+            out[k] = *args->at[i].value;
     }
     for (int i = 0; i < required && !problem; i++)
-        if (out[i].kind == V_POISON) problem = format("`%s` needs the argument `%s`", what, names[i]), at = whole;
+        if (out[i].kind == V_POISON)
+            problem = format("`%s` needs the argument `%s`", what, names[i]), at = whole;
     if (!problem) return true;
     Diag *d = error_at("E0205", at, "%s", problem);
     diag_here(d, "%s", "");
@@ -37,7 +45,8 @@ static Value bad_value(const Value *v, const char *code, const char *text)
 
 static Value must_be_real(const Value *v, const char *code, const char *function)
 {
-    Diag *d = error_at(code, v->span, "`%s` needs %snumbers, this is %s", function, strcmp(function, "mean") ? "" : "real ", value_text(v));
+    Diag *d = error_at(code, v->span, "`%s` needs %snumbers, this is %s", function,
+                       strcmp(function, "mean") ? "" : "real ", value_text(v));
     diag_here(d, "%s", "");
     diag_hint(d, "convert it: `real(%s)`", span_text(v->span));
     return value_poison();
@@ -48,10 +57,16 @@ static Value must_be_real(const Value *v, const char *code, const char *function
 /* log(softmax(z)) loses the digits that log_softmax(z) keeps. */
 static void warn_log_softmax(Env *e, const Expr *x, Span whole)
 {
-    const Expr *f = !x ? NULL : x->kind == EX_CALL ? x->a : x->kind == EX_BINARY && x->op == O_PIPE ? x->b : NULL;
-    const Symbol *s = f && f->kind == EX_NAME && !strcmp(f->name, "softmax") ? scope_find(e->module, f->name) : NULL;
+    const Expr *f = !x                                        ? NULL
+                    : x->kind == EX_CALL                      ? x->a
+                    : x->kind == EX_BINARY && x->op == O_PIPE ? x->b
+                                                              : NULL;
+    const Symbol *s = f && f->kind == EX_NAME && !strcmp(f->name, "softmax")
+                          ? scope_find(e->module, f->name)
+                          : NULL;
     if (!s || !s->module->src->is_std) return;
-    Diag *d = warning_at("W0102", whole, "`log(softmax(..))` loses digits where the probability is small");
+    Diag *d = warning_at("W0102", whole,
+                         "`log(softmax(..))` loses digits where the probability is small");
     diag_here(d, "%s", "");
     diag_hint(d, "write `log_softmax(..)`");
 }
@@ -75,7 +90,11 @@ static Value call_identity(Env *e, const Builtin *b, ArgumentList *args, Span wh
     return sort_arguments(args, names, 1, 1, b->name, whole, &v) ? v : value_poison();
 }
 
-typedef struct BinaryCall { Op op; Span whole; const char *name; } BinaryCall;
+typedef struct BinaryCall {
+    Op op;
+    Span whole;
+    const char *name;
+} BinaryCall;
 
 static Value binary_values(Value *args, int n, const Slot *slot, void *user)
 {
@@ -95,7 +114,8 @@ static Value call_binary(Op op, const char *name, Value a, Value b, Span whole)
 {
     Value pair[2] = {a, b};
     BinaryCall c = {op, whole, name};
-    return any_set(pair, 2) ? set_map(pair, 2, binary_values, &c, whole) : binary_values(pair, 2, NULL, &c);
+    return any_set(pair, 2) ? set_map(pair, 2, binary_values, &c, whole)
+                            : binary_values(pair, 2, NULL, &c);
 }
 
 static Value call_where(Env *e, const Builtin *b, ArgumentList *args, Span whole)
@@ -103,7 +123,9 @@ static Value call_where(Env *e, const Builtin *b, ArgumentList *args, Span whole
     (void)e;
     Value v[3];
     static const char *const names[] = {"condition", "a", "b"};
-    return sort_arguments(args, names, 3, 3, b->name, whole, v) ? lower_select(v[0], v[1], v[2], whole) : value_poison();
+    return sort_arguments(args, names, 3, 3, b->name, whole, v)
+               ? lower_select(v[0], v[1], v[2], whole)
+               : value_poison();
 }
 
 static Value call_pow(Env *e, const Builtin *b, ArgumentList *args, Span whole)
@@ -111,7 +133,9 @@ static Value call_pow(Env *e, const Builtin *b, ArgumentList *args, Span whole)
     (void)e;
     Value v[2];
     static const char *const names[] = {"x", "y"};
-    return sort_arguments(args, names, 2, 2, b->name, whole, v) ? lower_binary(O_POW, v[0], v[1], whole, whole) : value_poison();
+    return sort_arguments(args, names, 2, 2, b->name, whole, v)
+               ? lower_binary(O_POW, v[0], v[1], whole, whole)
+               : value_poison();
 }
 
 /* ---- folds ---- */
@@ -120,7 +144,8 @@ static bool one_axis(const Value *v, int rank, unsigned *axes)
 {
     long k;
     if (!value_integer(v, &k) || k >= rank || k < -rank) {
-        Diag *d = error_at("E0304", v->span, "an axis is a number in %d..%d here, this is %s", -rank, rank - 1, value_text(v));
+        Diag *d = error_at("E0304", v->span, "an axis is a number in %d..%d here, this is %s",
+                           -rank, rank - 1, value_text(v));
         diag_here(d, "%s", "");
         return false;
     }
@@ -149,7 +174,8 @@ static Value add_members(const Builtin *b, const Value *set, Span whole)
     for (int i = 0; i < set->set.n; i++) {
         Node *n = set->set.at[i].node;
         Node *s = n_reduce(low->g, OP_SUM, n, (1u << n->type.shape.rank) - 1);
-        total = i ? lower_binary(O_ADD, total, value_node(s, whole), whole, whole) : value_node(s, whole);
+        total = i ? lower_binary(O_ADD, total, value_node(s, whole), whole, whole)
+                  : value_node(s, whole);
     }
     return total;
 }
@@ -174,12 +200,15 @@ static Value fold(const Builtin *b, Op op, const Value *x, const Value *axis, bo
 {
     Node *n = value_to_node(x, op == OP_ANY || op == OP_ALL ? ELEM_BOOL : ELEM_REAL);
     unsigned axes;
-    if (!n || fold_elements(b, op, n, x, whole).kind == V_POISON || !axes_of(axis, n->type.shape.rank, &axes)) return value_poison();
+    if (!n || fold_elements(b, op, n, x, whole).kind == V_POISON ||
+        !axes_of(axis, n->type.shape.rank, &axes))
+        return value_poison();
     if (mean && !elem_is_real(n->type.elem)) return must_be_real(x, "E0320", "mean");
     place_at(whole);
     Graph *g = low->g;
     Value v = value_node(n_reduce(g, op, n, axes), whole);
-    if (mean) v = lower_binary(O_DIV, v, value_size(count_of(&n->type.shape, axes), whole), whole, whole);
+    if (mean)
+        v = lower_binary(O_DIV, v, value_size(count_of(&n->type.shape, axes), whole), whole, whole);
     return v;
 }
 
@@ -190,8 +219,10 @@ static Value call_fold(Env *e, const Builtin *b, ArgumentList *args, Span whole)
     static const char *const names[] = {"x", "axis"};
     Value v[2];
     bool two = args->n == 2 && !args->at[0].name && !args->at[1].name;
-    if (two && b->op == OP_MAXOF) return call_binary(OP_MAX, b->name, *args->at[0].value, *args->at[1].value, whole);
-    if (two && b->op == OP_MINOF) return call_binary(OP_MIN, b->name, *args->at[0].value, *args->at[1].value, whole);
+    if (two && b->op == OP_MAXOF)
+        return call_binary(OP_MAX, b->name, *args->at[0].value, *args->at[1].value, whole);
+    if (two && b->op == OP_MINOF)
+        return call_binary(OP_MIN, b->name, *args->at[0].value, *args->at[1].value, whole);
     if (!sort_arguments(args, names, 2, 1, b->name, whole, v)) return value_poison();
     if (v[0].kind == V_SET) return add_members(b, &v[0], whole);
     return fold(b, b->op, &v[0], &v[1], !strcmp(b->name, "mean"), whole);
@@ -224,30 +255,39 @@ static Value call_arg(Env *e, const Builtin *b, ArgumentList *args, Span whole)
     if (!sort_arguments(args, names, 2, 1, b->name, whole, v)) return value_poison();
     Node *n = value_to_node(&v[0], ELEM_REAL);
     if (!n) return value_poison();
-    if (n->type.shape.rank == 0) return bad_value(&v[0], "E0304", format("`%s` needs an axis to search", b->name));
-    if (v[1].kind == V_POISON) axes = 1u << (n->type.shape.rank - 1);
-    else if (!one_axis(&v[1], n->type.shape.rank, &axes)) return value_poison();
+    if (n->type.shape.rank == 0)
+        return bad_value(&v[0], "E0304", format("`%s` needs an axis to search", b->name));
+    if (v[1].kind == V_POISON)
+        axes = 1u << (n->type.shape.rank - 1);
+    else if (!one_axis(&v[1], n->type.shape.rank, &axes))
+        return value_poison();
     return value_node(n_reduce(low->g, b->op, n, axes), whole);
 }
 
 /* ---- distributions ---- */
 
-static Value distribution(const Builtin *b, ArgumentList *args, Span whole, DrawKind kind, const char *const *names, const double *init, int n)
+static Value distribution(const Builtin *b, ArgumentList *args, Span whole, DrawKind kind,
+                          const char *const *names, const double *init, int n)
 {
     Value d = {.kind = V_DISTRIBUTION, .span = whole, .draw = kind}, v[2];
     if (!sort_arguments(args, names, n, 0, b->name, whole, v)) return value_poison();
-    for (int i = 0; i < n; i++) vec_push(&d.parts, v[i].kind == V_POISON ? value_number(init[i], whole) : v[i]);
+    for (int i = 0; i < n; i++)
+        vec_push(&d.parts, v[i].kind == V_POISON ? value_number(init[i], whole) : v[i]);
     return d;
 }
 
 static Value call_distribution(Env *e, const Builtin *b, ArgumentList *args, Span whole)
 {
     (void)e;
-    static const char *const range[] = {"lo", "hi"}, *const gauss[] = {"mean", "deviation"}, *const p[] = {"p"};
+    static const char *const range[] = {"lo", "hi"}, *const gauss[] = {"mean", "deviation"},
+                             *const p[] = {"p"};
     static const double unit[] = {0, 1}, half[] = {0.5};
-    if (!strcmp(b->name, "uniform")) return distribution(b, args, whole, DRAW_UNIFORM, range, unit, 2);
-    if (!strcmp(b->name, "normal")) return distribution(b, args, whole, DRAW_NORMAL, gauss, unit, 2);
-    if (!strcmp(b->name, "orthogonal")) return distribution(b, args, whole, DRAW_ORTHOGONAL, p, half, 0);
+    if (!strcmp(b->name, "uniform"))
+        return distribution(b, args, whole, DRAW_UNIFORM, range, unit, 2);
+    if (!strcmp(b->name, "normal"))
+        return distribution(b, args, whole, DRAW_NORMAL, gauss, unit, 2);
+    if (!strcmp(b->name, "orthogonal"))
+        return distribution(b, args, whole, DRAW_ORTHOGONAL, p, half, 0);
     Value d = distribution(b, args, whole, DRAW_UNIFORM, p, half, 1);
     d.is_bernoulli = true;
     return d;
@@ -259,7 +299,8 @@ static Value call_fan(Env *e, const Builtin *b, ArgumentList *args, Span whole)
     (void)e, (void)args;
     const Shape *s = low->drawn;
     if (!s) {
-        Diag *d = error_at("E0204", whole, "`%s` has a meaning only where a `param` is drawn", b->name);
+        Diag *d =
+            error_at("E0204", whole, "`%s` has a meaning only where a `param` is drawn", b->name);
         diag_here(d, "%s", "");
         return value_poison();
     }
@@ -279,7 +320,8 @@ static Value call_params(Env *e, const Builtin *b, ArgumentList *args, Span whol
     Value v;
     static const char *const names[] = {"instance"};
     if (!sort_arguments(args, names, 1, 1, b->name, whole, &v)) return value_poison();
-    if (v.kind != V_INSTANCE) return bad_value(&v, "E0204", "`params(..)` takes an instance of a layer");
+    if (v.kind != V_INSTANCE)
+        return bad_value(&v, "E0204", "`params(..)` takes an instance of a layer");
     return params_value(e, v.inst, whole);
 }
 
@@ -329,7 +371,8 @@ static Value call_sizeof(Env *e, const Builtin *b, ArgumentList *args, Span whol
     if (v.kind == V_STRING && !strcmp(v.text, "states")) return value_number(f->states, whole);
     if (stack) return value_number(f->stack, whole);
     if (v.kind == V_SET && v.is_params) return value_number(f->params, whole);
-    if (v.kind != V_NUMBER && value_type(&v, &t)) return value_size(size_mul(shape_count(&t.shape), size_const(elem_bytes(t.elem))), whole);
+    if (v.kind != V_NUMBER && value_type(&v, &t))
+        return value_size(size_mul(shape_count(&t.shape), size_const(elem_bytes(t.elem))), whole);
     return bad_value(&v, "E0204", "`sizeof` takes `work`, `stack`, `params`, `states` or a tensor");
 }
 

@@ -26,7 +26,8 @@ static bool wrong_arguments(const Value *f, Span at, const char *text)
     Diag *d = error_at("E0205", at, "%s", text);
     diag_here(d, "%s", "");
     const Value *g = f->kind == V_INSTANCE ? &f->inst->layer : f;
-    if (g->kind == V_FUNCTION && g->decl->name.span.src) diag_label(d, g->decl->name.span, "declared here");
+    if (g->kind == V_FUNCTION && g->decl->name.span.src)
+        diag_label(d, g->decl->name.span, "declared here");
     return false;
 }
 
@@ -37,29 +38,37 @@ static int formal_index(const FormalList *formals, const char *name)
     return -1;
 }
 
-static bool unknown_named(const Value *f, const FormalList *formals, const Argument *a, const char *what)
+static bool unknown_named(const Value *f, const FormalList *formals, const Argument *a,
+                          const char *what)
 {
     StrList known = {0};
     for (int i = 0; i < formals->n; i++) vec_push(&known, formals->at[i].name.s);
     const char *near = nearest(a->name, known.at, known.n);
-    wrong_arguments(f, a->span, format("`%s` has no %s named `%s`%s%s%s", callee_name(f), what, a->name, near ? "; did you mean `" : "",
-                                       near ? near : "", near ? "`?" : ""));
+    wrong_arguments(f, a->span,
+                    format("`%s` has no %s named `%s`%s%s%s", callee_name(f), what, a->name,
+                           near ? "; did you mean `" : "", near ? near : "", near ? "`?" : ""));
     return false;
 }
 
 /* Puts arguments to the formals' places; what is missing stays NULL. */
-static bool place(const Value *f, const FormalList *formals, const ArgumentList *args, const char *what, Span whole, const Argument **out)
+static bool place(const Value *f, const FormalList *formals, const ArgumentList *args,
+                  const char *what, Span whole, const Argument **out)
 {
     int next = 0;
-    if (formals->n > MAX_ARGS) return wrong_arguments(f, whole, format("more than %d arguments", MAX_ARGS));
+    if (formals->n > MAX_ARGS)
+        return wrong_arguments(f, whole, format("more than %d arguments", MAX_ARGS));
     for (int i = 0; i < formals->n; i++) out[i] = NULL;
     for (int i = 0; i < args->n; i++) {
         const Argument *a = &args->at[i];
         int k = a->name ? formal_index(formals, a->name) : next++;
         if (k < 0) return unknown_named(f, formals, a, what);
         if (k >= formals->n)
-            return wrong_arguments(f, a->span, format("`%s` takes %d %s%s, not %d", callee_name(f), formals->n, what, formals->n == 1 ? "" : "s", args->n));
-        if (out[k]) return wrong_arguments(f, a->span, format("`%s` is given twice", formals->at[k].name.s));
+            return wrong_arguments(f, a->span,
+                                   format("`%s` takes %d %s%s, not %d", callee_name(f), formals->n,
+                                          what, formals->n == 1 ? "" : "s", args->n));
+        if (out[k])
+            return wrong_arguments(f, a->span,
+                                   format("`%s` is given twice", formals->at[k].name.s));
         out[k] = a;
     }
     return true;
@@ -73,11 +82,15 @@ static bool bind_statics(const Value *f, Env *outer, Span whole)
     for (int i = 0; i < formals->n; i++) {
         const Formal *p = &formals->at[i];
         if (!given[i] && !p->init)
-            return wrong_arguments(f, whole, format("`%s` needs the static argument `%s`: `%s[%s = ..]`", callee_name(f), p->name.s, callee_name(f), p->name.s));
+            return wrong_arguments(f, whole,
+                                   format("`%s` needs the static argument `%s`: `%s[%s = ..]`",
+                                          callee_name(f), p->name.s, callee_name(f), p->name.s));
         Value v = given[i] ? *given[i]->value : lower_expr(outer, p->init);
         if (v.kind == V_POISON) return false;
         if (v.kind == V_NODE || v.kind == V_SET) {
-            Diag *d = error_at("E0306", v.span, "`[ ]` takes what is known at compile time, `%s` is data", p->name.s);
+            Diag *d =
+                error_at("E0306", v.span, "`[ ]` takes what is known at compile time, `%s` is data",
+                         p->name.s);
             diag_here(d, "%s", value_text(&v));
             return false;
         }
@@ -86,7 +99,8 @@ static bool bind_statics(const Value *f, Env *outer, Span whole)
     return true;
 }
 
-bool open_call(const Value *f, const ArgumentList *args, Inst *inst, Span whole, Env **out, Value *values)
+bool open_call(const Value *f, const ArgumentList *args, Inst *inst, Span whole, Env **out,
+               Value *values)
 {
     const Decl *d = f->decl;
     Env *outer = env_new(NULL, f->module, d, inst);
@@ -94,17 +108,21 @@ bool open_call(const Value *f, const ArgumentList *args, Inst *inst, Span whole,
     outer->sees_dims = d->kind == DECL_ENTRY;
     collect_targets(outer, &d->body);
     *out = outer;
-    if (!bind_statics(f, outer, whole) || !place(f, &d->formals, args, "argument", whole, given)) return false;
+    if (!bind_statics(f, outer, whole) || !place(f, &d->formals, args, "argument", whole, given))
+        return false;
     for (int i = 0; i < d->formals.n; i++) {
         const Formal *p = &d->formals.at[i];
-        if (!given[i] && !p->init) return wrong_arguments(f, whole, format("`%s` needs the argument `%s`", callee_name(f), p->name.s));
+        if (!given[i] && !p->init)
+            return wrong_arguments(
+                f, whole, format("`%s` needs the argument `%s`", callee_name(f), p->name.s));
         values[i] = given[i] ? *given[i]->value : lower_expr(outer, p->init);
         if (values[i].kind == V_POISON) return false;
         if (!values[i].span.src) values[i].span = whole;
     }
     if (!bind_signature(outer, &d->formals, values, format("`%s`", d->name.s), whole)) return false;
     for (int i = 0; i < d->formals.n; i++)
-        env_set(outer, d->formals.at[i].name.s, mark_target(outer, d->formals.at[i].name.s, values[i]), d->formals.at[i].name.span);
+        env_set(outer, d->formals.at[i].name.s,
+                mark_target(outer, d->formals.at[i].name.s, values[i]), d->formals.at[i].name.span);
     return true;
 }
 
@@ -135,7 +153,8 @@ Value call_body(const Value *f, Env *outer, const Value *values, Span whole)
     Value v = lower_body(body, &d->body, whole);
     low->active.n--;
     low->eq_name = eq;
-    if (v.kind != V_POISON && d->type && !check_result(body, d->type, &v, whole)) v = value_poison();
+    if (v.kind != V_POISON && d->type && !check_result(body, d->type, &v, whole))
+        v = value_poison();
     low->user_call = user;
     if (v.kind != V_POISON && d->has_gradient) v = stated_call(f, values, v, whole);
     return v;
@@ -143,7 +162,11 @@ Value call_body(const Value *f, Env *outer, const Value *values, Span whole)
 
 /* ---- mapping over sets ---- */
 
-typedef struct MapJob { const Value *f; const ArgumentList *args; Span whole; } MapJob;
+typedef struct MapJob {
+    const Value *f;
+    const ArgumentList *args;
+    Span whole;
+} MapJob;
 
 static Value call_one(const Value *f, const ArgumentList *args, Inst *inst, Span whole)
 {
@@ -187,7 +210,8 @@ static Value map_call(const Value *f, const ArgumentList *args, Span whole)
 {
     Value values[MAX_ARGS];
     MapJob job = {f, args, whole};
-    if (args->n > 16) return wrong_arguments(f, whole, "more than 16 arguments with a set"), value_poison();
+    if (args->n > 16)
+        return wrong_arguments(f, whole, "more than 16 arguments with a set"), value_poison();
     for (int i = 0; i < args->n; i++) values[i] = *args->at[i].value;
     return set_map(values, args->n, call_member, &job, whole);
 }
@@ -204,13 +228,16 @@ Value call_value(Env *e, Value f, ArgumentList *args, const Expr *site, Span who
     if (is_layer(&f)) f = inline_instance(e, f, site, whole);
     if (f.kind == V_POISON) return f;
     if (f.kind != V_FUNCTION && f.kind != V_INSTANCE) {
-        Diag *d = error_at("E0204", f.span.src ? f.span : whole, "`%s` cannot be called: it is %s", span_text(f.span), value_text(&f));
+        Diag *d = error_at("E0204", f.span.src ? f.span : whole, "`%s` cannot be called: it is %s",
+                           span_text(f.span), value_text(&f));
         diag_here(d, "%s", "");
         return value_poison();
     }
     if (maps(&f, args)) return map_call(&f, args, whole);
     if (f.kind == V_INSTANCE) return instance_apply(f.inst, args, whole);
-    if (f.decl->kind == DECL_ENTRY) return low->test ? test_call_entry(&f, args, whole) : call_one(&f, args, entry_inst(f.decl), whole);
+    if (f.decl->kind == DECL_ENTRY)
+        return low->test ? test_call_entry(&f, args, whole)
+                         : call_one(&f, args, entry_inst(f.decl), whole);
     return call_one(&f, args, NULL, whole);
 }
 
@@ -235,7 +262,8 @@ Value apply_statics(Env *e, Value f, const Expr *x)
 {
     bool ok = f.kind == V_FUNCTION ? f.decl->statics.n > 0 : f.builtin->takes_statics;
     if (!ok) {
-        Diag *d = error_at("E0205", x->span, "`%s` takes no static arguments in `[ ]`", callee_name(&f));
+        Diag *d =
+            error_at("E0205", x->span, "`%s` takes no static arguments in `[ ]`", callee_name(&f));
         diag_here(d, "%s", "");
         return value_poison();
     }
@@ -243,14 +271,17 @@ Value apply_statics(Env *e, Value f, const Expr *x)
     low->eq_name = NULL;
     ArgumentList statics = {0};
     for (int i = 0; i < x->list.n; i++)
-        if (x->list.at[i]->kind != EX_DOTS) push_argument(e, &statics, x->list.at[i]);
-        else if (!push_dots(e, &statics, x->list.at[i])) return value_poison();
+        if (x->list.at[i]->kind != EX_DOTS)
+            push_argument(e, &statics, x->list.at[i]);
+        else if (!push_dots(e, &statics, x->list.at[i]))
+            return value_poison();
     low->eq_name = eq;
     for (int i = 0; i < statics.n; i++)
         if (statics.at[i].value->kind == V_POISON) return value_poison();
     f.statics = statics;
     f.span = x->span;
-    if (f.kind == V_BUILTIN && !strcmp(f.builtin->signature, "value")) return f.builtin->call(e, f.builtin, &statics, x->span);
+    if (f.kind == V_BUILTIN && !strcmp(f.builtin->signature, "value"))
+        return f.builtin->call(e, f.builtin, &statics, x->span);
     return f;
 }
 
@@ -275,7 +306,7 @@ Value lower_call(Env *e, const Expr *x)
     if (callee->kind == EX_CALL)
         for (int i = 0; i < callee->list.n; i++) push_argument(e, &args, callee->list.at[i]);
     low->eq_name = eq;
-    if (f.kind == V_BUILTIN && f.statics.n) {          /* one_hot[10](t): static arguments come first */
+    if (f.kind == V_BUILTIN && f.statics.n) { /* one_hot[10](t): static arguments come first */
         ArgumentList all = f.statics;
         for (int i = 0; i < args.n; i++) vec_push(&all, args.at[i]);
         args = all;

@@ -18,8 +18,12 @@ long draw_site(const char *key)
 
 static const char *site_key(Env *e, Span at, const char *what)
 {
-    return format("%s|%s|%s|%d|%s|%d", low->in_init ? "init" : low->entry ? low->entry->name : "test", e->inst ? e->inst->path : "",
-                  at.src ? at.src->name : "", at.begin, what, e->inst ? e->inst->applications : 0);
+    return format("%s|%s|%s|%d|%s|%d",
+                  low->in_init ? "init"
+                  : low->entry ? low->entry->name
+                               : "test",
+                  e->inst ? e->inst->path : "", at.src ? at.src->name : "", at.begin, what,
+                  e->inst ? e->inst->applications : 0);
 }
 
 /* scale * draw + shift; the scale and shift are numbers or tensors that broadcast */
@@ -33,7 +37,8 @@ Value lower_draw(Env *e, Value dist, Type t, Span at, const char *what)
 {
     if (dist.kind == V_POISON) return dist;
     if (dist.kind != V_DISTRIBUTION) {
-        Diag *d = error_at("E0204", dist.span, "a distribution is needed behind `~`, this is %s", value_text(&dist));
+        Diag *d = error_at("E0204", dist.span, "a distribution is needed behind `~`, this is %s",
+                           value_text(&dist));
         diag_here(d, "%s", "");
         diag_hint(d, "`~` draws, as in `~ normal(0, 1)`; a value is given with `=`");
         return value_poison();
@@ -47,14 +52,18 @@ Value lower_draw(Env *e, Value dist, Type t, Span at, const char *what)
     Elem elem = t.elem;
     if (dist.is_bernoulli) t.elem = ELEM_REAL;
     if (dist.draw == DRAW_ORTHOGONAL && (t.shape.rank != 2 || low->scan)) {
-        Diag *d = error_at("E0304", at, "`orthogonal` draws %s", low->scan ? "one matrix, not one in each step" : format("a matrix, not %s", type_text(t)));
+        Diag *d = error_at("E0304", at, "`orthogonal` draws %s",
+                           low->scan ? "one matrix, not one in each step"
+                                     : format("a matrix, not %s", type_text(t)));
         diag_here(d, "%s", "");
         if (low->scan) diag_hint(d, "draw it before the `scan`");
         return value_poison();
     }
     Node *n = draw_each_step(dist.draw, t, draw_site(site_key(e, at, what)));
     if (!n) {
-        Diag *d = error_at("E0304", at, "more than %d axes: the draws of all steps together have one more than %s", MAX_RANK, type_text(t));
+        Diag *d = error_at(
+            "E0304", at, "more than %d axes: the draws of all steps together have one more than %s",
+            MAX_RANK, type_text(t));
         diag_here(d, "%s", "");
         return value_poison();
     }

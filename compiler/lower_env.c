@@ -47,9 +47,11 @@ static Value const_value(const Symbol *s)
 {
     const Decl *d = s->decl;
     Value v = lower_expr(file_env(s->module), d->value);
-    if (v.kind == V_NUMBER || v.kind == V_TABLE || v.kind == V_TUPLE || v.kind == V_POISON) return v;
+    if (v.kind == V_NUMBER || v.kind == V_TABLE || v.kind == V_TUPLE || v.kind == V_POISON)
+        return v;
     if (v.kind == V_FUNCTION || v.kind == V_BUILTIN || v.kind == V_STRING) return v;
-    Diag *r = error_at("E0306", d->value->span, "the const `%s` is not known at compile time", d->name.s);
+    Diag *r =
+        error_at("E0306", d->value->span, "the const `%s` is not known at compile time", d->name.s);
     diag_here(r, "%s", "");
     diag_hint(r, "write an equation without `const`");
     return value_poison();
@@ -58,7 +60,8 @@ static Value const_value(const Symbol *s)
 static Value dim_value(const Decl *d, Span at)
 {
     for (int i = 0; i < low->p->dims.n; i++)
-        if (low->p->dims.at[i]->name == d->name.s) return value_size(size_dim(low->p->dims.at[i]), at);
+        if (low->p->dims.at[i]->name == d->name.s)
+            return value_size(size_dim(low->p->dims.at[i]), at);
     return value_poison();
 }
 
@@ -69,10 +72,12 @@ static Value stmt_value(const Symbol *s)
     Env *e = file_env(s->module);
     if (st->kind == ST_PARAM || st->kind == ST_STATE) {
         declare_slot(e, st);
-        return value_poison();                         /* read by slot_value */
+        return value_poison(); /* read by slot_value */
     }
     if (st->kind != ST_DEF || st->is_draw) {
-        Diag *r = error_at("E0204", st->span, "at file level an equation names a number, a table or an instance of a layer");
+        Diag *r =
+            error_at("E0204", st->span,
+                     "at file level an equation names a number, a table or an instance of a layer");
         diag_here(r, "%s", "");
         diag_hint(r, "move it into an `entry` or a `layer`");
         return value_poison();
@@ -116,7 +121,8 @@ static Value circular(const Symbol *s, Span at)
 
 Value global_value(const Symbol *s, Span at)
 {
-    bool is_slot = s->decl->kind == DECL_STMT && (s->decl->stmt->kind == ST_PARAM || s->decl->stmt->kind == ST_STATE);
+    bool is_slot = s->decl->kind == DECL_STMT &&
+                   (s->decl->stmt->kind == ST_PARAM || s->decl->stmt->kind == ST_STATE);
     int i = 0;
     while (i < low->globals.n && low->globals.at[i].decl != s->decl) i++;
     if (i < low->globals.n && low->globals.at[i].state == 1) return circular(s, at);
@@ -138,11 +144,13 @@ Value global_value(const Symbol *s, Span at)
 static Value constant_name(const char *name, Span at, bool *found)
 {
     *found = true;
-    if (!strcmp(name, "inf")) return (Value){.kind = V_NUMBER, .span = at, .num = (double)__builtin_inff()};
+    if (!strcmp(name, "inf"))
+        return (Value){.kind = V_NUMBER, .span = at, .num = (double)__builtin_inff()};
     if (!strcmp(name, "pi")) return value_number(3.14159265358979323846, at);
     if (!strcmp(name, "true")) return value_bool(true, at);
     if (!strcmp(name, "false")) return value_bool(false, at);
-    if (!strcmp(name, "work") || !strcmp(name, "states")) return (Value){.kind = V_STRING, .span = at, .text = name};
+    if (!strcmp(name, "work") || !strcmp(name, "states"))
+        return (Value){.kind = V_STRING, .span = at, .text = name};
     *found = false;
     return value_poison();
 }

@@ -69,9 +69,11 @@ void name_value(Value *v, const char *name, bool lent)
 
 static void not_scalar(const Expr *loss, const Value *v)
 {
-    Diag *d = error_at("E0401", loss->span, "`grad` needs a single real number, this is %s", value_text(v));
+    Diag *d = error_at("E0401", loss->span, "`grad` needs a single real number, this is %s",
+                       value_text(v));
     diag_here(d, "%s", "");
-    diag_hint(d, "write `grad(mean(%s), ..)` or `grad(sum(%s), ..)`", span_text(loss->span), span_text(loss->span));
+    diag_hint(d, "write `grad(mean(%s), ..)` or `grad(sum(%s), ..)`", span_text(loss->span),
+              span_text(loss->span));
 }
 
 static const char *node_text(const Node *n)
@@ -87,15 +89,24 @@ static const char *cut_name(const Node *cut)
     return op_info[cut->op].name;
 }
 
-static void zero_everywhere(const Expr *x, const char *loss, const char *wrt, bool is_param, const Node *cut)
+static void zero_everywhere(const Expr *x, const char *loss, const char *wrt, bool is_param,
+                            const Node *cut)
 {
-    Diag *d = error_at("E0402", x->span, "the gradient of `%s` with respect to `%s` is zero everywhere", loss, wrt);
+    Diag *d = error_at("E0402", x->span,
+                       "the gradient of `%s` with respect to `%s` is zero everywhere", loss, wrt);
     diag_here(d, "learning would never change `%s`", wrt);
     if (!cut) return;
-    diag_label(d, cut->span, "every path from `%s` to `%s` goes through `%s`, whose gradient is 0", wrt, loss, cut_name(cut));
+    diag_label(d, cut->span, "every path from `%s` to `%s` goes through `%s`, whose gradient is 0",
+               wrt, loss, cut_name(cut));
     const char *out = cut->name ? cut->name : "yhat";
-    if (!is_param) diag_hint(d, "use a smooth function such as `sigmoid`, or a surrogate: `surrogate (dy) = abs(z) <= 1 ? dy : 0;`");
-    else diag_hint(d, "use a smooth unit (`sigmoid`), the perceptron rule `update %s = %s + lr * (y - %s) * x;`,\nor a surrogate: `surrogate (dy) = abs(z) <= 1 ? dy : 0;`", wrt, wrt, out);
+    if (!is_param)
+        diag_hint(d, "use a smooth function such as `sigmoid`, or a surrogate: `surrogate (dy) = "
+                     "abs(z) <= 1 ? dy : 0;`");
+    else
+        diag_hint(d,
+                  "use a smooth unit (`sigmoid`), the perceptron rule `update %s = %s + lr * (y - "
+                  "%s) * x;`,\nor a surrogate: `surrogate (dy) = abs(z) <= 1 ? dy : 0;`",
+                  wrt, wrt, out);
 }
 
 static void independent(const Expr *x, const char *loss, const char *wrt, const Node *cut)
@@ -107,13 +118,16 @@ static void independent(const Expr *x, const char *loss, const char *wrt, const 
 
 static void no_derivative(const Expr *x, const char *loss, const char *wrt, const Node *cut)
 {
-    Diag *d = error_at("E0404", x->span, "`%s` depends on `%s` only through `%s`, which has no derivative", loss, wrt, cut ? cut_name(cut) : "an index");
+    Diag *d = error_at("E0404", x->span,
+                       "`%s` depends on `%s` only through `%s`, which has no derivative", loss, wrt,
+                       cut ? cut_name(cut) : "an index");
     diag_here(d, "%s", "");
     if (cut) diag_label(d, cut->span, "`%s` gives an index", cut_name(cut));
     diag_hint(d, "use the values, as in `softmax` or `max`, instead of where they are");
 }
 
-static void report_status(const Expr *x, const GradResult *r, const char *loss, const char *wrt, bool is_param)
+static void report_status(const Expr *x, const GradResult *r, const char *loss, const char *wrt,
+                          bool is_param)
 {
     if (r->status == GRAD_ZERO) zero_everywhere(x, loss, wrt, is_param, r->cut);
     if (r->status == GRAD_INDEPENDENT) independent(x, loss, wrt, r->cut);
@@ -149,7 +163,8 @@ static Value gradient_value(const Value *x, const GradResult *r, int *next, Span
     if (x->kind == V_NODE) return value_node(r[(*next)++].d, at);
     Value v = {.kind = x->kind, .span = at};
     if (x->kind == V_TUPLE)
-        for (int i = 0; i < x->parts.n; i++) vec_push(&v.parts, gradient_value(&x->parts.at[i], r, next, at));
+        for (int i = 0; i < x->parts.n; i++)
+            vec_push(&v.parts, gradient_value(&x->parts.at[i], r, next, at));
     for (int i = 0; i < x->set.n; i++) {
         Member m = {x->set.at[i].slot, r[(*next)++].d};
         vec_push(&v.set, m);
@@ -166,7 +181,9 @@ static bool set_reached(const Expr *x, const Value *set, const GradResult *r, co
     for (int i = 0; i < set->set.n && low->final_round; i++) {
         if (r[i].status == GRAD_OK) continue;
         if (reached && r[i].status == GRAD_INDEPENDENT) {
-            Diag *d = warning_at("W0105", x->span, "`%s` does not depend on `%s`: its gradient is zero", loss, set->set.at[i].slot->path);
+            Diag *d =
+                warning_at("W0105", x->span, "`%s` does not depend on `%s`: its gradient is zero",
+                           loss, set->set.at[i].slot->path);
             diag_here(d, "%s", "");
             diag_label(d, set->set.at[i].slot->span, "declared here");
             diag_hint(d, "name the part that learns: `params(net)`");
@@ -196,7 +213,8 @@ static bool all_reached(const Expr *x, const Value *wrt, const GradResult *r, co
 Value lower_grad(Env *e, const Expr *x)
 {
     if (x->list.n != 2) {
-        Diag *d = error_at("E0205", x->span, "`grad` takes a loss and what to differentiate by: `grad(L, x)`");
+        Diag *d = error_at("E0205", x->span,
+                           "`grad` takes a loss and what to differentiate by: `grad(L, x)`");
         diag_here(d, "%s", "");
         return value_poison();
     }
@@ -221,7 +239,11 @@ Value lower_grad(Env *e, const Expr *x)
 
 /* ---- stated derivatives ---- */
 
-typedef struct Closure { Value f; Value values[MAX_ARGS]; int operand[MAX_ARGS]; } Closure;
+typedef struct Closure {
+    Value f;
+    Value values[MAX_ARGS];
+    int operand[MAX_ARGS];
+} Closure;
 
 /* The function's scope once more, with other nodes for the tensors it was called with. */
 static Env *reopen(const Closure *k, Node *const *inputs)
@@ -230,7 +252,8 @@ static Env *reopen(const Closure *k, Node *const *inputs)
     Env *outer;
     Value values[MAX_ARGS], *v = NEW_N(Value, MAX_ARGS);
     for (int i = 0; i < k->f.decl->formals.n; i++) {
-        v[i] = k->operand[i] >= 0 ? value_node(inputs[k->operand[i]], k->values[i].span) : k->values[i];
+        v[i] = k->operand[i] >= 0 ? value_node(inputs[k->operand[i]], k->values[i].span)
+                                  : k->values[i];
         Argument a = {.value = &v[i], .span = k->values[i].span};
         vec_push(&args, a);
     }
@@ -243,8 +266,9 @@ static Env *reopen(const Closure *k, Node *const *inputs)
 
 static bool wrong_shape(const Decl *d, const Formal *f, const Value *v, const Node *x)
 {
-    Diag *r = error_at("E0405", v->span.src ? v->span : d->gradient.at[0]->span, "the stated gradient for `%s` is %s, `%s` is %s",
-                       f->name.s, value_text(v), f->name.s, type_text(x->type));
+    Diag *r = error_at("E0405", v->span.src ? v->span : d->gradient.at[0]->span,
+                       "the stated gradient for `%s` is %s, `%s` is %s", f->name.s, value_text(v),
+                       f->name.s, type_text(x->type));
     diag_here(r, "%s", "");
     diag_hint(r, "a gradient has the shape of what it is the gradient of; sum over the other axes");
     return false;
@@ -252,13 +276,16 @@ static bool wrong_shape(const Decl *d, const Formal *f, const Value *v, const No
 
 static bool wrong_count(const Decl *d, int need, int have)
 {
-    Diag *r = error_at("E0405", d->gradient.at[0]->span, "`%s` has %d differentiable input%s, %d gradient%s stated", d->name.s, need, need == 1 ? "" : "s", have, have == 1 ? " is" : "s are");
+    Diag *r = error_at("E0405", d->gradient.at[0]->span,
+                       "`%s` has %d differentiable input%s, %d gradient%s stated", d->name.s, need,
+                       need == 1 ? "" : "s", have, have == 1 ? " is" : "s are");
     diag_here(r, "%s", "");
     diag_hint(r, "give one result for each input, in their order: `grad (dy) = (dx1, dx2);`");
     return false;
 }
 
-static bool stated_gradient(const Custom *c, Graph *g, Node *const *inputs, Node *const *results, Node *const *dy, Node **d_inputs)
+static bool stated_gradient(const Custom *c, Graph *g, Node *const *inputs, Node *const *results,
+                            Node *const *dy, Node **d_inputs)
 {
     (void)results;
     const Closure *k = c->closure;
@@ -266,17 +293,21 @@ static bool stated_gradient(const Custom *c, Graph *g, Node *const *inputs, Node
     Graph *old = low->g;
     Span user = low->user_call;
     low->g = g;
-    if (g->span.src && !g->span.src->is_std) low->user_call = g->span; /* the call, set by the sweep */
+    if (g->span.src && !g->span.src->is_std)
+        low->user_call = g->span; /* the call, set by the sweep */
     Env *body = reopen(k, inputs), *e = body ? env_new(body, k->f.module, decl, NULL) : NULL;
     Value v = value_poison();
     if (e) {
         for (int i = 0; i < decl->gradient_names.n && i < c->n_results; i++)
-            env_set(e, decl->gradient_names.at[i].s, value_node(dy[i], decl->gradient_names.at[i].span), decl->gradient_names.at[i].span);
+            env_set(e, decl->gradient_names.at[i].s,
+                    value_node(dy[i], decl->gradient_names.at[i].span),
+                    decl->gradient_names.at[i].span);
         v = lower_body(e, &decl->gradient, decl->span);
     }
     int need = 0, next = 0;
     bool ok = v.kind != V_POISON;
-    for (int i = 0; i < decl->formals.n; i++) need += k->operand[i] >= 0 && elem_is_real(inputs[k->operand[i]]->type.elem);
+    for (int i = 0; i < decl->formals.n; i++)
+        need += k->operand[i] >= 0 && elem_is_real(inputs[k->operand[i]]->type.elem);
     int have = v.kind == V_TUPLE ? v.parts.n : 1;
     if (ok && have != need) ok = wrong_count(decl, need, have);
     for (int i = 0; ok && i < decl->formals.n; i++) {
@@ -294,7 +325,8 @@ static bool stated_gradient(const Custom *c, Graph *g, Node *const *inputs, Node
     return ok;
 }
 
-static Custom *custom_new(const Value *f, const Value *values, const Value *result, NodeList *operands)
+static Custom *custom_new(const Value *f, const Value *values, const Value *result,
+                          NodeList *operands)
 {
     const Decl *d = f->decl;
     Custom *c = NEW(Custom);
@@ -305,7 +337,11 @@ static Custom *custom_new(const Value *f, const Value *values, const Value *resu
         k->operand[i] = values[i].kind == V_NODE ? operands->n : -1;
         if (values[i].kind == V_NODE) vec_push(operands, values[i].node);
     }
-    *c = (Custom){.decl = d, .n_inputs = operands->n, .is_surrogate = d->is_surrogate, .gradient = stated_gradient, .closure = k};
+    *c = (Custom){.decl = d,
+                  .n_inputs = operands->n,
+                  .is_surrogate = d->is_surrogate,
+                  .gradient = stated_gradient,
+                  .closure = k};
     c->n_results = result->kind == V_TUPLE ? result->parts.n : 1;
     return c;
 }
@@ -335,9 +371,13 @@ Value stated_call(const Value *f, const Value *values, Value result, Span at)
     for (int i = 0; i < c->n_results; i++) {
         Attr attr = {.k = i, .ref = c};
         place_at(f->span.src ? f->span : at);
-        vec_push(&parts, value_node(graph_node(low->g, OP_CUSTOM, &attr, operands.at[c->n_inputs + i]->type, operands.n, operands.at), at));
+        vec_push(&parts,
+                 value_node(graph_node(low->g, OP_CUSTOM, &attr, operands.at[c->n_inputs + i]->type,
+                                       operands.n, operands.at),
+                            at));
     }
-    CustomMemo m = {f->decl, operands.at, operands.n, result.kind == V_TUPLE ? value_tuple(&parts, at) : parts.at[0]};
+    CustomMemo m = {f->decl, operands.at, operands.n,
+                    result.kind == V_TUPLE ? value_tuple(&parts, at) : parts.at[0]};
     vec_push(&low->customs, m);
     return m.result;
 }

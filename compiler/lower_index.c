@@ -9,12 +9,12 @@
 
 /* ---- slices ---- */
 
-typedef struct Cut {          /* the block being taken, and the shape that is left of it */
+typedef struct Cut { /* the block being taken, and the shape that is left of it */
     SizeRef lo[MAX_RANK];
     Shape block, result;
-    int axis;                 /* next axis of the operand */
-    Node *index[MAX_RANK];    /* by axis of the result: data that picks from it, or NULL */
-    const Expr *array;        /* the index among them that is an array */
+    int axis;              /* next axis of the operand */
+    Node *index[MAX_RANK]; /* by axis of the result: data that picks from it, or NULL */
+    const Expr *array;     /* the index among them that is an array */
 } Cut;
 
 static bool too_many(const Expr *x, const Value *v)
@@ -26,23 +26,30 @@ static bool too_many(const Expr *x, const Value *v)
 }
 
 /* Behind the end counts from the end: -1 is the last. */
-static SizeRef from_end(SizeRef i, SizeRef size) { return size_upper(i) < 0 ? size_add(i, size) : i; }
+static SizeRef from_end(SizeRef i, SizeRef size)
+{
+    return size_upper(i) < 0 ? size_add(i, size) : i;
+}
 
 /* N is anything from 1 to 64: what is proved must hold for all of it. */
 static void note_interval(Diag *d, SizeRef s)
 {
     if (size_is_const(s, NULL)) return;
     long hi = size_upper(s);
-    if (hi == LONG_MAX) diag_note(d, "`%s` is at least %ld", size_text(s), size_lower(s));
-    else diag_note(d, "`%s` is in %ld..%ld", size_text(s), size_lower(s), hi);
+    if (hi == LONG_MAX)
+        diag_note(d, "`%s` is at least %ld", size_text(s), size_lower(s));
+    else
+        diag_note(d, "`%s` is in %ld..%ld", size_text(s), size_lower(s), hi);
 }
 
 static bool outside(const Expr *x, SizeRef index, SizeRef size)
 {
     const char *last = size_text(size_sub(size, size_const(1)));
     Diag *d = size_upper(index) < 0
-                  ? error_at("E0311", x->span, "the index %s is not inside -%s..-1", size_text(index), size_text(size))
-                  : error_at("E0311", x->span, "the index %s is not inside 0..%s", size_text(index), last);
+                  ? error_at("E0311", x->span, "the index %s is not inside -%s..-1",
+                             size_text(index), size_text(size))
+                  : error_at("E0311", x->span, "the index %s is not inside 0..%s", size_text(index),
+                             last);
     diag_here(d, "%s", "");
     note_interval(d, size);
     diag_context(d, x->span);
@@ -51,7 +58,8 @@ static bool outside(const Expr *x, SizeRef index, SizeRef size)
 
 static bool slice_outside(const Expr *x, SizeRef lo, SizeRef hi, SizeRef size)
 {
-    Diag *d = error_at("E0310", x->span, "the slice %s:%s is not inside 0:%s", size_text(lo), size_text(hi), size_text(size));
+    Diag *d = error_at("E0310", x->span, "the slice %s:%s is not inside 0:%s", size_text(lo),
+                       size_text(hi), size_text(size));
     diag_here(d, "%s", "");
     note_interval(d, size);
     diag_context(d, x->span);
@@ -71,12 +79,14 @@ static bool cut_index(const Expr *x, SizeRef index, const Value *v, const Shape 
 static bool cut_range(Env *e, const Expr *x, const Value *v, const Shape *s, Cut *c)
 {
     if (c->axis >= s->rank) return too_many(x, v);
-    SizeRef size = s->size[c->axis], lo = x->a ? lower_size(e, x->a) : size_const(0), hi = x->b ? lower_size(e, x->b) : size;
+    SizeRef size = s->size[c->axis], lo = x->a ? lower_size(e, x->a) : size_const(0),
+            hi = x->b ? lower_size(e, x->b) : size;
     if (!lo || !hi) return false;
     lo = from_end(lo, size);
     hi = from_end(hi, size);
     SizeRef n = size_sub(hi, lo);
-    if (size_lower(lo) < 0 || size_lower(n) < 0 || size_lower(size_sub(size, hi)) < 0) return slice_outside(x, lo, hi, size);
+    if (size_lower(lo) < 0 || size_lower(n) < 0 || size_lower(size_sub(size, hi)) < 0)
+        return slice_outside(x, lo, hi, size);
     c->lo[c->axis] = lo;
     c->block.size[c->axis++] = n;
     c->result.size[c->result.rank++] = n;
@@ -103,7 +113,8 @@ static Node *constant_indices(const Expr *x, const Value *v, SizeRef size)
     for (long i = 0; i < n; i++) {
         k[i] = v->table[i] < 0 && fixed ? v->table[i] + (double)rows : v->table[i];
         bool inside = k[i] >= 0 && k[i] < (double)size_lower(size);
-        if (k[i] == floor(k[i]) && !inside) return outside(x, size_const((long)v->table[i]), size), NULL;
+        if (k[i] == floor(k[i]) && !inside)
+            return outside(x, size_const((long)v->table[i]), size), NULL;
     }
     from_front.table = k;
     return value_to_node(&from_front, ELEM_I32);
@@ -112,7 +123,8 @@ static Node *constant_indices(const Expr *x, const Value *v, SizeRef size)
 /* Of an axis without elements there is no nearest one. */
 bool may_be_empty(const Expr *x, SizeRef size)
 {
-    Diag *d = error_at("E0311", x->span, "data cannot be an index of an axis that may have no elements");
+    Diag *d =
+        error_at("E0311", x->span, "data cannot be an index of an axis that may have no elements");
     diag_here(d, "%s", "");
     note_interval(d, size);
     return false;
@@ -121,20 +133,25 @@ bool may_be_empty(const Expr *x, SizeRef size)
 static bool cut_data(const Expr *x, Value *index, const Value *v, const Shape *s, Cut *c)
 {
     if (c->axis >= s->rank) return too_many(x, v);
-    Node *n = index->kind == V_TABLE ? constant_indices(x, index, s->size[c->axis]) : index->kind == V_NODE ? index->node : NULL;
+    Node *n = index->kind == V_TABLE  ? constant_indices(x, index, s->size[c->axis])
+              : index->kind == V_NODE ? index->node
+                                      : NULL;
     if (!n && index->kind == V_TABLE) return false;
     if (!n || !elem_is_int(n->type.elem)) {
-        Diag *d = error_at("E0320", x->span, "an index must be an integer, this is %s", value_text(index));
+        Diag *d = error_at("E0320", x->span, "an index must be an integer, this is %s",
+                           value_text(index));
         diag_here(d, "%s", "");
         diag_hint(d, "convert it: `i32(..)`");
         return false;
     }
     if (size_lower(s->size[c->axis]) < 1) return may_be_empty(x, s->size[c->axis]);
     if (n->type.shape.rank && c->array) {
-        Diag *d = error_at("E0304", x->span, "two indices are arrays: this could mean pairs or a block");
+        Diag *d =
+            error_at("E0304", x->span, "two indices are arrays: this could mean pairs or a block");
         diag_here(d, "%s", value_text(index));
         diag_label(d, c->array->span, "an array too");
-        diag_hint(d, "for pairs write `y[k] = x[i[k], j[k]];`, for a block take one after the other: `x[i][:, j]`");
+        diag_hint(d, "for pairs write `y[k] = x[i[k], j[k]];`, for a block take one after the "
+                     "other: `x[i][:, j]`");
         return false;
     }
     if (n->type.shape.rank) c->array = x;
@@ -158,7 +175,8 @@ static Value take_all(Node *x, const Cut *c, const Expr *whole, const Value *v)
 {
     for (int i = c->result.rank - 1; i >= 0; i--) {
         if (!c->index[i]) continue;
-        if (x->type.shape.rank - 1 + c->index[i]->type.shape.rank > MAX_RANK) return too_many(whole, v), value_poison();
+        if (x->type.shape.rank - 1 + c->index[i]->type.shape.rank > MAX_RANK)
+            return too_many(whole, v), value_poison();
         x = take(x, i, c->index[i]);
     }
     return value_node(x, whole->span);
@@ -168,7 +186,8 @@ static Value take_all(Node *x, const Cut *c, const Expr *whole, const Value *v)
 static int axes_behind(const ExprList *items, int from)
 {
     int n = 0;
-    for (int i = from; i < items->n; i++) n += items->at[i]->kind != EX_NEW && items->at[i]->kind != EX_DOTS;
+    for (int i = from; i < items->n; i++)
+        n += items->at[i]->kind != EX_NEW && items->at[i]->kind != EX_DOTS;
     return n;
 }
 
@@ -280,7 +299,8 @@ static Value literal_nodes(const ValueList *parts, Span at)
         if (n->type.elem != e || n->type.shape.rank == MAX_RANK)
             return ragged(&parts->at[i], &parts->at[0]), value_poison();
         nodes[i] = with_leading_one(n);
-        if (!shape_equal(&nodes[i]->type.shape, &nodes[0]->type.shape)) return ragged(&parts->at[i], &parts->at[0]), value_poison();
+        if (!shape_equal(&nodes[i]->type.shape, &nodes[0]->type.shape))
+            return ragged(&parts->at[i], &parts->at[0]), value_poison();
     }
     return value_node(n_concat(low->g, 0, parts->n, nodes), at);
 }

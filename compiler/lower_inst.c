@@ -6,7 +6,10 @@
 #include <math.h>
 #include <string.h>
 
-const char *join_path(const char *a, const char *b) { return intern_str(*a ? format("%s.%s", a, b) : b); }
+const char *join_path(const char *a, const char *b)
+{
+    return intern_str(*a ? format("%s.%s", a, b) : b);
+}
 
 Slot *find_slot(const Inst *inst, const char *name)
 {
@@ -38,13 +41,20 @@ Inst *entry_inst(const Decl *entry)
     return i;
 }
 
-static const char *layer_name(const Value *layer) { return layer->kind == V_STACK ? "stack" : layer->decl->name.s; }
+static const char *layer_name(const Value *layer)
+{
+    return layer->kind == V_STACK ? "stack" : layer->decl->name.s;
+}
 
-bool is_layer(const Value *v) { return v->kind == V_STACK || (v->kind == V_FUNCTION && v->decl->kind == DECL_LAYER); }
+bool is_layer(const Value *v)
+{
+    return v->kind == V_STACK || (v->kind == V_FUNCTION && v->decl->kind == DECL_LAYER);
+}
 
 static Value no_memory(const Value *layer, Span at)
 {
-    Diag *d = error_at("E0502", at, "`%s` has weights, and a `fn` has no memory", layer_name(layer));
+    Diag *d =
+        error_at("E0502", at, "`%s` has weights, and a `fn` has no memory", layer_name(layer));
     diag_here(d, "%s", "");
     diag_hint(d, "make this a `layer`, or use the layer in an entry");
     return value_poison();
@@ -59,7 +69,8 @@ Value instance_new(Env *e, Value layer, const char *name, const Expr *site, Span
 static const char *ordinal_name(Inst *in, const char *layer)
 {
     for (int i = 0; i < in->ordinals.n; i++)
-        if (in->ordinals.at[i].name == layer) return intern_str(format("%s%d", layer, ++in->ordinals.at[i].count));
+        if (in->ordinals.at[i].name == layer)
+            return intern_str(format("%s%d", layer, ++in->ordinals.at[i].count));
     Ordinal o = {layer, 1};
     vec_push(&in->ordinals, o);
     return intern_str(format("%s1", layer));
@@ -70,8 +81,10 @@ Value inline_instance(Env *e, Value layer, const Expr *site, Span at)
 {
     if (!e->inst) return no_memory(&layer, at);
     for (int i = 0; i < e->inst->children.n; i++)
-        if (e->inst->children.at[i].site == site) return (Value){.kind = V_INSTANCE, .span = at, .inst = e->inst->children.at[i].inst};
-    const char *name = low->eq_name ? low->eq_name : ordinal_name(e->inst, intern_str(layer_name(&layer)));
+        if (e->inst->children.at[i].site == site)
+            return (Value){.kind = V_INSTANCE, .span = at, .inst = e->inst->children.at[i].inst};
+    const char *name =
+        low->eq_name ? low->eq_name : ordinal_name(e->inst, intern_str(layer_name(&layer)));
     return (Value){.kind = V_INSTANCE, .span = at, .inst = inst_child(e->inst, name, site, layer)};
 }
 
@@ -132,16 +145,20 @@ Value stack_member(Env *e, const Value *stack, const Expr *x)
 {
     long n = (long)stack->inst->layer.num, i = 0;
     const Expr *item = x->list.at[0];
-    bool plain = x->list.n == 1 && item->kind != EX_RANGE && item->kind != EX_DOTS && item->kind != EX_NEW;
+    bool plain =
+        x->list.n == 1 && item->kind != EX_RANGE && item->kind != EX_DOTS && item->kind != EX_NEW;
     Value v = plain ? lower_expr(e, item) : value_number(NAN, x->span);
     if (v.kind == V_POISON) return v;
     if (!value_integer(&v, &i) || i < -n || i >= n) {
-        Diag *d = error_at("E0311", x->span, "`%s` has the layers 0..%ld", stack->inst->path, n - 1);
+        Diag *d =
+            error_at("E0311", x->span, "`%s` has the layers 0..%ld", stack->inst->path, n - 1);
         diag_here(d, "%s", "");
         return value_poison();
     }
     const char *name = intern_str(format("%ld", i < 0 ? i + n : i));
-    return (Value){.kind = V_INSTANCE, .span = x->span, .inst = inst_child(stack->inst, name, NULL, stack->inst->layer.parts.at[0])};
+    return (Value){.kind = V_INSTANCE,
+                   .span = x->span,
+                   .inst = inst_child(stack->inst, name, NULL, stack->inst->layer.parts.at[0])};
 }
 
 /* The same instance applied to the same values is the same value, draws and updates included. */
@@ -154,11 +171,13 @@ Value instance_apply(Inst *inst, ArgumentList *args, Span whole)
         return value_poison();
     }
     for (int i = 0; i < low->memos.n; i++)
-        if (low->memos.at[i].inst == inst && same_arguments(&low->memos.at[i].args, args)) return low->memos.at[i].result;
+        if (low->memos.at[i].inst == inst && same_arguments(&low->memos.at[i].args, args))
+            return low->memos.at[i].result;
     Env *outer;
     Value values[MAX_ARGS];
     inst->applications++;
-    if (!inst->first_use.src) inst->first_use = whole.src && whole.src->is_std ? low->user_call : whole;
+    if (!inst->first_use.src)
+        inst->first_use = whole.src && whole.src->is_std ? low->user_call : whole;
     if (!open_call(&inst->layer, args, inst, whole, &outer, values)) return value_poison();
     const Graph *g = low->g;
     int first = g->nodes.n;

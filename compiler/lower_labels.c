@@ -55,8 +55,10 @@ Node *label_align(const Indices *ix, const Labelled *a, const Labelled *to)
     Node *n = value_to_node(&a->v, ELEM_REAL);
     unsigned fresh = 0;
     for (int i = 0, k = 0; i < to->n; i++) {
-        if (k < a->n && a->label[k] == to->label[i]) k++;
-        else fresh |= 1u << i;
+        if (k < a->n && a->label[k] == to->label[i])
+            k++;
+        else
+            fresh |= 1u << i;
     }
     return n ? n_broadcast(low->g, n, &s, fresh) : NULL;
 }
@@ -96,8 +98,10 @@ static bool same_size(IndexVar *v, SizeRef s, Span at)
         v->sized_by = at;
         return true;
     }
-    if (v->size == s || !v->sized_by.src) return true;  /* a stated range is proved where it is used */
-    Diag *d = error_at("E0302", at, "the index `%s` ranges over %s here and over %s before", v->name, size_text(s), size_text(v->size));
+    if (v->size == s || !v->sized_by.src)
+        return true; /* a stated range is proved where it is used */
+    Diag *d = error_at("E0302", at, "the index `%s` ranges over %s here and over %s before",
+                       v->name, size_text(s), size_text(v->size));
     diag_here(d, "%s", size_text(s));
     diag_label(d, v->sized_by, "%s", size_text(v->size));
     diag_hint(d, "state the range: `%s in n`", v->name);
@@ -110,8 +114,10 @@ static int item_axis(const Expr *x, int i, int rank)
     int axis = 0;
     for (int k = 0; k < i; k++) {
         if (x->list.at[k]->kind == EX_NEW) continue;
-        if (x->list.at[k]->kind != EX_DOTS) axis++;
-        else axis = rank - (x->list.n - 1 - k);
+        if (x->list.at[k]->kind != EX_DOTS)
+            axis++;
+        else
+            axis = rank - (x->list.n - 1 - k);
     }
     return axis;
 }
@@ -125,26 +131,33 @@ static bool infer_access(Env *e, Indices *ix, const Expr *x)
     if (!value_type(&base, &t)) return true;
     for (int i = 0; i < x->list.n; i++) {
         const Expr *k = x->list.at[i];
-        int var = k->kind == EX_NAME ? index_find(ix, k->name) : -1, axis = item_axis(x, i, t.shape.rank);
-        if (var >= 0 && axis < t.shape.rank && !same_size(&ix->var[var], t.shape.size[axis], k->span)) return false;
+        int var = k->kind == EX_NAME ? index_find(ix, k->name) : -1,
+            axis = item_axis(x, i, t.shape.rank);
+        if (var >= 0 && axis < t.shape.rank &&
+            !same_size(&ix->var[var], t.shape.size[axis], k->span))
+            return false;
     }
     return true;
 }
 
-static bool is_indexed_fold(const Expr *x) { return x->kind == EX_CALL && x->a->kind == EX_INDEX && x->a->a->kind == EX_NAME; }
+static bool is_indexed_fold(const Expr *x)
+{
+    return x->kind == EX_CALL && x->a->kind == EX_INDEX && x->a->a->kind == EX_NAME;
+}
 
 bool infer_sizes(Env *e, Indices *ix, const Expr *x)
 {
     if (!x) return true;
     if (x->kind == EX_INDEX && !infer_access(e, ix, x)) return false;
-    if (is_indexed_fold(x)) {                          /* inner indices hide outer ones of their name */
+    if (is_indexed_fold(x)) { /* inner indices hide outer ones of their name */
         for (int i = 0; i < x->list.n; i++)
             if (!infer_sizes(e, ix, x->list.at[i])) return false;
         return true;
     }
     for (int i = 0; i < x->list.n; i++)
         if (!infer_sizes(e, ix, x->list.at[i])) return false;
-    return infer_sizes(e, ix, x->kind == EX_INDEX ? NULL : x->a) && infer_sizes(e, ix, x->b) && infer_sizes(e, ix, x->c);
+    return infer_sizes(e, ix, x->kind == EX_INDEX ? NULL : x->a) && infer_sizes(e, ix, x->b) &&
+           infer_sizes(e, ix, x->c);
 }
 
 /* ---- binding indices: i, i in n, .. ---- */
@@ -153,7 +166,8 @@ static bool bind_index(Env *e, Indices *ix, const Expr *k)
 {
     IndexVar v = {.name = k->name, .span = k->at};
     if (k->kind != EX_NAME && k->kind != EX_IN) {
-        Diag *d = error_at("E0204", k->span, "an index is a name, with its range or without: `i`, `i in n`");
+        Diag *d = error_at("E0204", k->span,
+                           "an index is a name, with its range or without: `i`, `i in n`");
         diag_here(d, "%s", "");
         return false;
     }
@@ -195,17 +209,23 @@ static Labelled fold_labels(const Indices *ix, const Builtin *b, Labelled body, 
     Node *n = label_align(ix, &body, &all);
     if (!n) return labelled_poison();
     for (int i = 0; i < all.n; i++)
-        if (all.label[i] >= first) axes |= 1u << i;
-        else rest.label[rest.n++] = all.label[i];
+        if (all.label[i] >= first)
+            axes |= 1u << i;
+        else
+            rest.label[rest.n++] = all.label[i];
     bool logic = b->op == OP_ANY || b->op == OP_ALL;
     if (logic != (n->type.elem == ELEM_BOOL)) {
-        Diag *d = error_at("E0321", at, logic ? "`%s` needs conditions (bool)" : "`%s` needs numbers; convert with `real(..)`", b->name);
+        Diag *d = error_at("E0321", at,
+                           logic ? "`%s` needs conditions (bool)"
+                                 : "`%s` needs numbers; convert with `real(..)`",
+                           b->name);
         diag_here(d, "%s", "");
         return labelled_poison();
     }
     place_at(at);
     rest.v = value_node(n_reduce(low->g, b->op, n, axes), at);
-    if (!strcmp(b->name, "mean")) rest.v = lower_binary(O_DIV, rest.v, value_size(count, at), at, at);
+    if (!strcmp(b->name, "mean"))
+        rest.v = lower_binary(O_DIV, rest.v, value_size(count, at), at, at);
     return rest;
 }
 
@@ -214,7 +234,8 @@ static Labelled labelled_fold(Env *e, Indices *ix, const Expr *x)
     const Builtin *b = fold_builtin(x);
     int first = ix->n;
     if (!b || x->list.n != 1) {
-        Diag *d = error_at("E0205", x->span, "`sum[k](..)` and its like take indices and one expression");
+        Diag *d =
+            error_at("E0205", x->span, "`sum[k](..)` and its like take indices and one expression");
         diag_here(d, "%s", "");
         return labelled_poison();
     }
@@ -261,7 +282,8 @@ static Labelled labelled_select(Env *e, Indices *ix, const Expr *x)
 {
     Labelled l[3];
     l[0] = labelled_expr(e, ix, x->a);
-    if (l[0].v.kind == V_NUMBER && l[0].v.is_bool) return labelled_expr(e, ix, l[0].v.num != 0 ? x->b : x->c);
+    if (l[0].v.kind == V_NUMBER && l[0].v.is_bool)
+        return labelled_expr(e, ix, l[0].v.num != 0 ? x->b : x->c);
     l[1] = labelled_expr(e, ix, x->b);
     l[2] = labelled_expr(e, ix, x->c);
     for (int i = 0; i < 3; i++)
@@ -296,7 +318,10 @@ static Labelled labelled_call(Env *e, Indices *ix, const Expr *x)
         const Expr *a = pipe ? (i ? call->list.at[i - 1] : x->a) : call->list.at[i];
         l[n] = labelled_expr(e, ix, a->kind == EX_NAMED ? a->a : a);
         if (is_poison(&l[n])) return labelled_poison();
-        Argument arg = {.name = a->kind == EX_NAMED ? a->name : NULL, .expr = a, .span = a->span, .value = NEW(Value)};
+        Argument arg = {.name = a->kind == EX_NAMED ? a->name : NULL,
+                        .expr = a,
+                        .span = a->span,
+                        .value = NEW(Value)};
         vec_push(&args, arg);
         n++;
     }
@@ -307,7 +332,9 @@ static Labelled labelled_call(Env *e, Indices *ix, const Expr *x)
     Shape want = label_shape(ix, &u);
     if (u.v.kind == V_POISON || (u.n == 0 && u.v.kind == V_NUMBER)) return u;
     if (value_type(&u.v, &t) && shape_equal(&t.shape, &want)) return u;
-    Diag *d = error_at("E0304", x->span, "a function of indexed values must be elementwise, this gives %s", value_text(&u.v));
+    Diag *d = error_at("E0304", x->span,
+                       "a function of indexed values must be elementwise, this gives %s",
+                       value_text(&u.v));
     diag_here(d, "%s", "");
     diag_hint(d, "fold over a named index: `sum[k](..)`, `max[k](..)`");
     return labelled_poison();
@@ -361,7 +388,8 @@ static bool bind_left(Env *e, Indices *ix, const Stmt *s, int *order)
     for (int i = 0; i < s->list.n; i++)
         if (s->list.at[i]->kind == EX_DOTS && e->has_dots) {
             ix->n_dots = e->dots.rank;
-            for (int k = 0; k < e->dots.rank; k++) ix->var[k] = (IndexVar){.name = NULL, .size = e->dots.size[k]};
+            for (int k = 0; k < e->dots.rank; k++)
+                ix->var[k] = (IndexVar){.name = NULL, .size = e->dots.size[k]};
             ix->n = ix->n_dots;
         }
     for (int i = 0; i < s->list.n; i++) {
@@ -394,12 +422,14 @@ static bool check_element(const Stmt *s, Labelled *l)
     if (s->type->is_tuple || s->type->dims.n) {
         Diag *d = error_at("E0303", s->type->span, "behind indices stands the type of one element");
         diag_here(d, "%s", "");
-        diag_hint(d, "the sizes are those of the indices: `%s[..]: %s = ..`", s->names.at[0].s, elem_text(s->type->elem));
+        diag_hint(d, "the sizes are those of the indices: `%s[..]: %s = ..`", s->names.at[0].s,
+                  elem_text(s->type->elem));
         return false;
     }
     if (l->v.kind == V_NUMBER) l->v = value_node(value_to_node(&l->v, s->type->elem), l->v.span);
     if (!value_type(&l->v, &have) || have.elem == s->type->elem) return l->v.kind != V_POISON;
-    Diag *d = error_at("E0303", s->value->span, "an element is %s, declared is %s", elem_text(have.elem), elem_text(s->type->elem));
+    Diag *d = error_at("E0303", s->value->span, "an element is %s, declared is %s",
+                       elem_text(have.elem), elem_text(s->type->elem));
     diag_here(d, "%s", "");
     diag_label(d, s->type->span, "declared here");
     diag_hint(d, "convert it: `%s(..)`", elem_text(s->type->elem));

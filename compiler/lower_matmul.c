@@ -20,7 +20,8 @@ const char *const_named(SizeRef s)
 static const char *on_side(SizeRef s, const char *side)
 {
     const char *name = size_is_const(s, NULL) ? const_named(s) : NULL;
-    return name ? format("%s on the %s (%s = %s)", size_text(s), side, name, size_text(s)) : format("%s on the %s", size_text(s), side);
+    return name ? format("%s on the %s (%s = %s)", size_text(s), side, name, size_text(s))
+                : format("%s on the %s", size_text(s), side);
 }
 
 static void report_inner(const Value *a, const Value *b, SizeRef left, SizeRef right, Span at)
@@ -29,21 +30,24 @@ static void report_inner(const Value *a, const Value *b, SizeRef left, SizeRef r
     diag_here(d, "%s", "");
     diag_label(d, a->span, "%s", value_text(a));
     diag_label(d, b->span, "%s", value_text(b));
-    diag_note(d, "`@` needs [.., m] @ [m, n]; here m is %s and %s", on_side(left, "left"), on_side(right, "right"));
+    diag_note(d, "`@` needs [.., m] @ [m, n]; here m is %s and %s", on_side(left, "left"),
+              on_side(right, "right"));
     const Node *n = b->kind == V_NODE ? b->node : NULL;
     Slot *s = n ? slot_of_node(n) : NULL;
     if (!s) return;
     const char *want = const_named(left) ? const_named(left) : size_text(left);
     const Shape *have = &s->type.shape;
     const char *rest = have->rank == 2 ? format(", %s", size_text(have->size[1])) : "";
-    diag_hint(d, "`%s` is declared at %s:%d as %s; should it be %s[%s%s]?", span_text(b->span), s->span.src->name,
-              span_line(s->span), type_text(s->type), elem_text(s->type.elem), want, rest);
+    diag_hint(d, "`%s` is declared at %s:%d as %s; should it be %s[%s%s]?", span_text(b->span),
+              s->span.src->name, span_line(s->span), type_text(s->type), elem_text(s->type.elem),
+              want, rest);
 }
 
 static bool need_tensor(const Value *v, Node *n)
 {
     if (n->type.shape.rank > 0) return true;
-    Diag *d = error_at("E0301", v->span, "`@` multiplies vectors and matrices, this is %s", value_text(v));
+    Diag *d = error_at("E0301", v->span, "`@` multiplies vectors and matrices, this is %s",
+                       value_text(v));
     diag_here(d, "%s", "");
     diag_hint(d, "write `*` for the product of numbers");
     return false;
@@ -80,7 +84,10 @@ static bool expand_leading(Graph *g, Node **a, Node **b)
     return *a && *b;
 }
 
-static Node *dot(Graph *g, Node *a, Node *b) { return n_reduce(g, OP_SUM, n_map2(g, OP_MUL, a, b), 1); }
+static Node *dot(Graph *g, Node *a, Node *b)
+{
+    return n_reduce(g, OP_SUM, n_map2(g, OP_MUL, a, b), 1);
+}
 
 /* a: rank >= 2 and b: a matrix, inner sizes equal */
 static Node *product(Graph *g, Node *a, Node *b)
@@ -113,7 +120,9 @@ static Node *without_axis(Graph *g, Node *n, int k)
 Value lower_matmul(const Value *a, const Value *b, Span at, Span whole)
 {
     Graph *g = low->g;
-    Elem e = a->kind == V_NODE ? a->node->type.elem : b->kind == V_NODE ? b->node->type.elem : ELEM_REAL;
+    Elem e = a->kind == V_NODE   ? a->node->type.elem
+             : b->kind == V_NODE ? b->node->type.elem
+                                 : ELEM_REAL;
     Node *x = value_to_node(a, e), *y = value_to_node(b, e);
     if (!x || !y || !need_tensor(a, x) || !need_tensor(b, y)) return value_poison();
     if (x->type.elem != y->type.elem || !elem_is_real(x->type.elem)) {
@@ -133,7 +142,8 @@ Value lower_matmul(const Value *a, const Value *b, Span at, Span whole)
     if (ra == 1 && rb == 1) return value_node(dot(g, x, y), whole);
     Node *m = product(g, ra == 1 ? with_axis(g, x, true) : x, rb == 1 ? with_axis(g, y, false) : y);
     if (!m) {
-        Diag *d = error_at("E0302", at, "cannot multiply %s and %s: the leading sizes differ", value_text(a), value_text(b));
+        Diag *d = error_at("E0302", at, "cannot multiply %s and %s: the leading sizes differ",
+                           value_text(a), value_text(b));
         diag_here(d, "%s", "");
         diag_label(d, a->span, "%s", value_text(a));
         diag_label(d, b->span, "%s", value_text(b));

@@ -9,9 +9,22 @@
 
 enum { MAX_AXES = 16 };
 
-typedef struct Axis { const char *name; int group; int at, end; SizeRef size; } Axis;  /* name NULL: the literal 1 */
-typedef struct Side { Axis axis[MAX_AXES]; int n, groups, dots; } Side;                /* dots: place among groups, -1: none */
-typedef struct Pattern { const char *text; Span span; Side left, right; Node *x; } Pattern;
+typedef struct Axis {
+    const char *name;
+    int group;
+    int at, end;
+    SizeRef size;
+} Axis; /* name NULL: the literal 1 */
+typedef struct Side {
+    Axis axis[MAX_AXES];
+    int n, groups, dots;
+} Side; /* dots: place among groups, -1: none */
+typedef struct Pattern {
+    const char *text;
+    Span span;
+    Side left, right;
+    Node *x;
+} Pattern;
 
 static bool wrong(const Pattern *p, int at, int end, const char *text)
 {
@@ -24,7 +37,8 @@ static bool wrong(const Pattern *p, int at, int end, const char *text)
 static bool add_axis(const Pattern *p, Side *s, const char *name, int at, int end)
 {
     for (int i = 0; i < s->n; i++)
-        if (name && s->axis[i].name == name) return wrong(p, at, end, format("the axis `%s` stands twice on one side", name));
+        if (name && s->axis[i].name == name)
+            return wrong(p, at, end, format("the axis `%s` stands twice on one side", name));
     if (s->n == MAX_AXES) return wrong(p, at, end, "too many axes");
     s->axis[s->n++] = (Axis){name, s->groups, at, end, name ? NULL : size_const(1)};
     return true;
@@ -38,7 +52,8 @@ static bool scan_word(const Pattern *p, Side *s, const char **c, bool open)
     size_t n = (size_t)(*c - start);
     if (n == 0) return wrong(p, at, at + 1, format("`%.1s` means nothing in a pattern", start));
     bool one = n == 1 && *start == '1';
-    if (isdigit((unsigned char)*start) && !one) return wrong(p, at, at + (int)n, "a size is given by a name: `h = 4` behind the pattern");
+    if (isdigit((unsigned char)*start) && !one)
+        return wrong(p, at, at + (int)n, "a size is given by a name: `h = 4` behind the pattern");
     if (!add_axis(p, s, one ? NULL : intern(start, n), at, at + (int)n)) return false;
     s->groups += !open;
     return true;
@@ -50,9 +65,11 @@ static bool scan_side(const Pattern *p, Side *s, const char *c, const char *end)
     s->dots = -1;
     while (c < end) {
         int at = (int)(c - p->text);
-        if (*c == ' ') c++;
+        if (*c == ' ')
+            c++;
         else if (!strncmp(c, "...", 3)) {
-            if (s->dots >= 0 || open >= 0) return wrong(p, at, at + 3, "`...` stands once, outside groups");
+            if (s->dots >= 0 || open >= 0)
+                return wrong(p, at, at + 3, "`...` stands once, outside groups");
             s->dots = s->groups++;
             c += 3;
         } else if (*c == '(') {
@@ -64,7 +81,8 @@ static bool scan_side(const Pattern *p, Side *s, const char *c, const char *end)
             open = -1;
             s->groups++;
             c++;
-        } else if (!scan_word(p, s, &c, open >= 0)) return false;
+        } else if (!scan_word(p, s, &c, open >= 0))
+            return false;
     }
     return open < 0 || wrong(p, open, open + 1, "this group is not closed");
 }
@@ -82,17 +100,20 @@ static bool given_size(Pattern *p, const Argument *a)
 {
     Axis *axis = a->name ? find_axis(&p->left, a->name) : NULL;
     if (!axis) {
-        Diag *d = error_at("E0309", a->span, "the pattern has no axis of this name on its left side");
+        Diag *d =
+            error_at("E0309", a->span, "the pattern has no axis of this name on its left side");
         diag_here(d, "%s", "");
         return false;
     }
     if (a->value->kind == V_NUMBER && a->value->size && size_upper(a->value->size) < 0) {
-        Diag *d = error_at("E0307", a->span, "this size would be negative: %s", size_text(a->value->size));
+        Diag *d = error_at("E0307", a->span, "this size would be negative: %s",
+                           size_text(a->value->size));
         diag_here(d, "%s", "");
         diag_context(d, a->span);
         return false;
     }
-    if (a->value->kind == V_NUMBER && a->value->size) axis->size = a->value->size;
+    if (a->value->kind == V_NUMBER && a->value->size)
+        axis->size = a->value->size;
     else {
         Diag *d = error_at("E0306", a->span, "the size of an axis must be known at compile time");
         diag_here(d, "%s", "");
@@ -111,15 +132,24 @@ static bool solve_group(Pattern *p, int group, SizeRef total)
         if (a->group != group) continue;
         if (!end) at = a->at;
         end = a->end;
-        if (a->size) known = size_mul(known, a->size);
-        else if (unknown) return wrong(p, a->at, a->end, format("the sizes of `%s` and `%s` cannot both be told from %s; give one behind the pattern", unknown->name, a->name, size_text(total)));
-        else unknown = a;
+        if (a->size)
+            known = size_mul(known, a->size);
+        else if (unknown)
+            return wrong(p, a->at, a->end,
+                         format("the sizes of `%s` and `%s` cannot both be told from %s; give one "
+                                "behind the pattern",
+                                unknown->name, a->name, size_text(total)));
+        else
+            unknown = a;
     }
     if (unknown) {
         if (!size_is(known, 0)) unknown->size = size_div(total, known);
         known = unknown->size ? size_mul(known, unknown->size) : size_const(0);
     }
-    return known == total || wrong(p, at, end, format("this group has %s elements, the axis of %s has %s", size_text(known), type_text(p->x->type), size_text(total)));
+    return known == total ||
+           wrong(p, at, end,
+                 format("this group has %s elements, the axis of %s has %s", size_text(known),
+                        type_text(p->x->type), size_text(total)));
 }
 
 static bool match_left(Pattern *p)
@@ -127,7 +157,9 @@ static bool match_left(Pattern *p)
     const Shape *s = &p->x->type.shape;
     int plain = p->left.groups - (p->left.dots >= 0), lead = s->rank - plain;
     if (lead < 0 || (p->left.dots < 0 && lead > 0))
-        return wrong(p, 0, (int)strlen(p->text), format("the left side has %d axes, %s has %d", plain, type_text(p->x->type), s->rank));
+        return wrong(
+            p, 0, (int)strlen(p->text),
+            format("the left side has %d axes, %s has %d", plain, type_text(p->x->type), s->rank));
     for (int g = 0; g < p->left.groups; g++) {
         if (g == p->left.dots) continue;
         int axis = p->left.dots >= 0 && g > p->left.dots ? g - 1 + lead : g;
@@ -138,15 +170,20 @@ static bool match_left(Pattern *p)
 
 static bool match_right(Pattern *p)
 {
-    if ((p->left.dots < 0) != (p->right.dots < 0)) return wrong(p, 0, (int)strlen(p->text), "`...` stands on both sides or on none");
+    if ((p->left.dots < 0) != (p->right.dots < 0))
+        return wrong(p, 0, (int)strlen(p->text), "`...` stands on both sides or on none");
     for (int i = 0; i < p->right.n; i++) {
         Axis *a = &p->right.axis[i], *from = a->name ? find_axis(&p->left, a->name) : NULL;
-        if (a->name && !from) return wrong(p, a->at, a->end, format("the axis `%s` does not stand on the left side", a->name));
+        if (a->name && !from)
+            return wrong(p, a->at, a->end,
+                         format("the axis `%s` does not stand on the left side", a->name));
         if (from) a->size = from->size;
     }
     for (int i = 0; i < p->left.n; i++)
         if (p->left.axis[i].name && !find_axis(&p->right, p->left.axis[i].name))
-            return wrong(p, p->left.axis[i].at, p->left.axis[i].end, format("the axis `%s` is lost; take `sum` or `mean` over it first", p->left.axis[i].name));
+            return wrong(p, p->left.axis[i].at, p->left.axis[i].end,
+                         format("the axis `%s` is lost; take `sum` or `mean` over it first",
+                                p->left.axis[i].name));
     return true;
 }
 
@@ -160,7 +197,8 @@ static bool push(Shape *s, SizeRef size)
 }
 
 /* The left side opened: every named axis and every axis under `...` by itself; which is where. */
-static bool open_groups(const Pattern *p, Shape *open, int *place_of_axis, int *place_of_dots, int *lead)
+static bool open_groups(const Pattern *p, Shape *open, int *place_of_axis, int *place_of_dots,
+                        int *lead)
 {
     const Shape *s = &p->x->type.shape;
     *lead = s->rank - (p->left.groups - (p->left.dots >= 0));
@@ -207,20 +245,30 @@ Value call_rearrange(Env *e, const Builtin *b, ArgumentList *args, Span whole)
 {
     (void)e;
     if (args->n < 2 || args->at[1].value->kind != V_STRING) {
-        Diag *d = error_at("E0205", whole, "`%s` takes a tensor and a pattern: `rearrange(x, \"a b -> b a\")`", b->name);
+        Diag *d =
+            error_at("E0205", whole,
+                     "`%s` takes a tensor and a pattern: `rearrange(x, \"a b -> b a\")`", b->name);
         diag_here(d, "%s", "");
         return value_poison();
     }
-    Pattern p = {.text = args->at[1].value->text, .span = args->at[1].value->span, .x = value_to_node(args->at[0].value, ELEM_REAL)};
+    Pattern p = {.text = args->at[1].value->text,
+                 .span = args->at[1].value->span,
+                 .x = value_to_node(args->at[0].value, ELEM_REAL)};
     const char *arrow = strstr(p.text, "->");
     if (!p.x) return value_poison();
-    if (!arrow) return wrong(&p, 0, (int)strlen(p.text), "a pattern has two sides: `a b -> b a`"), value_poison();
-    if (!scan_side(&p, &p.left, p.text, arrow) || !scan_side(&p, &p.right, arrow + 2, p.text + strlen(p.text))) return value_poison();
+    if (!arrow)
+        return wrong(&p, 0, (int)strlen(p.text), "a pattern has two sides: `a b -> b a`"),
+               value_poison();
+    if (!scan_side(&p, &p.left, p.text, arrow) ||
+        !scan_side(&p, &p.right, arrow + 2, p.text + strlen(p.text)))
+        return value_poison();
     for (int i = 2; i < args->n; i++)
         if (!given_size(&p, &args->at[i])) return value_poison();
     if (!match_left(&p) || !match_right(&p)) return value_poison();
     place_at(whole);
     Node *n = build(&p);
-    if (!n) return wrong(&p, 0, (int)strlen(p.text), format("more than %d axes", MAX_RANK)), value_poison();
+    if (!n)
+        return wrong(&p, 0, (int)strlen(p.text), format("more than %d axes", MAX_RANK)),
+               value_poison();
     return value_node(n, whole);
 }

@@ -8,7 +8,10 @@
 
 /* ---- what the body takes from outside ---- */
 
-static bool belongs(const Graph *g, const Node *n) { return n->id < g->nodes.n && g->nodes.at[n->id] == n; }
+static bool belongs(const Graph *g, const Node *n)
+{
+    return n->id < g->nodes.n && g->nodes.at[n->id] == n;
+}
 
 static int capture_number(ScanScope *scope, Node *outer)
 {
@@ -63,7 +66,8 @@ static Node *draw_in(Graph *g, ScanScope *scope, DrawKind kind, Type t, long sit
     if (!scope) return n_draw(g, kind, t, site);
     Type all = {t.elem, {.rank = t.shape.rank + 1, .size = {scope->steps}}};
     for (int i = 0; i < t.shape.rank; i++) all.shape.size[i + 1] = t.shape.size[i];
-    Node *seq = all.shape.rank <= MAX_RANK ? draw_in(scope->outer, scope->parent, kind, all, site) : NULL;
+    Node *seq =
+        all.shape.rank <= MAX_RANK ? draw_in(scope->outer, scope->parent, kind, all, site) : NULL;
     if (!seq) return NULL;
     int k = 0;
     while (k < scope->drawn.n && scope->drawn.at[k] != seq) k++;
@@ -71,12 +75,15 @@ static Node *draw_in(Graph *g, ScanScope *scope, DrawKind kind, Type t, long sit
     return n_input(g, DRAWN_BASE + k, t, NULL);
 }
 
-Node *draw_each_step(DrawKind kind, Type t, long site) { return draw_in(low->g, low->scan, kind, t, site); }
+Node *draw_each_step(DrawKind kind, Type t, long site)
+{
+    return draw_in(low->g, low->scan, kind, t, site);
+}
 
 /* ---- sequences and first states ---- */
 
 typedef struct Parts {
-    VEC(Node *) operand;      /* sequences, then first states */
+    VEC(Node *) operand; /* sequences, then first states */
     int n_seqs, n_states;
     SizeRef steps;
 } Parts;
@@ -87,13 +94,16 @@ static bool add_sequence(Env *e, const Binding *b, Parts *p)
     Node *n = v.kind == V_POISON ? NULL : value_to_node(&v, ELEM_REAL);
     if (!n) return false;
     if (n->type.shape.rank == 0) {
-        Diag *d = error_at("E0304", b->value->span, "`scan` runs over the first axis, this is %s", value_text(&v));
+        Diag *d = error_at("E0304", b->value->span, "`scan` runs over the first axis, this is %s",
+                           value_text(&v));
         diag_here(d, "%s", "");
         return false;
     }
     SizeRef steps = n->type.shape.size[0];
     if (p->steps && p->steps != steps) {
-        Diag *d = error_at("E0302", b->value->span, "the sequences have different lengths: %s and %s", size_text(p->steps), size_text(steps));
+        Diag *d =
+            error_at("E0302", b->value->span, "the sequences have different lengths: %s and %s",
+                     size_text(p->steps), size_text(steps));
         diag_here(d, "%s", value_text(&v));
         return false;
     }
@@ -144,8 +154,10 @@ static void lower_next_stmt(Env *e, const Stmt *s, const Stmt *next, Value *valu
 {
     Value v = lower_expr(e, next->value), *slot = next_slot(s, next, values);
     const char *name = next->names.at[0].s;
-    if (!slot || slot->kind != V_MODULE) {             /* V_MODULE: not given yet */
-        Diag *d = error_at("E0501", next->span, slot ? "`next %s` is given twice" : "`%s` is no state of this scan", name);
+    if (!slot || slot->kind != V_MODULE) { /* V_MODULE: not given yet */
+        Diag *d =
+            error_at("E0501", next->span,
+                     slot ? "`next %s` is given twice" : "`%s` is no state of this scan", name);
         diag_here(d, "%s", "");
         return;
     }
@@ -180,10 +192,12 @@ static bool check_state(const Stmt *s, int i, const Parts *p, Value *v)
     }
     Node *n = value_to_type(v, t);
     if (!n) {
-        Diag *d = error_at("E0501", v->span, "the state `%s` is %s before the step and %s after it", b->name.s, type_text(t), value_text(v));
+        Diag *d = error_at("E0501", v->span, "the state `%s` is %s before the step and %s after it",
+                           b->name.s, type_text(t), value_text(v));
         diag_here(d, "%s", value_text(v));
         diag_label(d, b->value->span, "%s", type_text(t));
-        diag_hint(d, "a state keeps its shape; start it with a value of the right one, as `zeros[n]`");
+        diag_hint(d,
+                  "a state keeps its shape; start it with a value of the right one, as `zeros[n]`");
         return false;
     }
     *v = value_node(n, v->span);
@@ -192,7 +206,8 @@ static bool check_state(const Stmt *s, int i, const Parts *p, Value *v)
 
 /* Weights that layers in the body have read become operands like everything else from outside, and
  * all operands get their numbers. */
-static Graph *capture_slots(Graph *body, ScanScope *scope, const Parts *p, Node **roots, int n_roots)
+static Graph *capture_slots(Graph *body, ScanScope *scope, const Parts *p, Node **roots,
+                            int n_roots)
 {
     Graph *to = graph_new();
     Node **map = NEW_N(Node *, body->nodes.n + 1);
@@ -213,7 +228,8 @@ static Graph *capture_slots(Graph *body, ScanScope *scope, const Parts *p, Node 
 
 /* One step as a graph. Applications outside the body are not found again inside: their values belong
  * to another graph. */
-static bool lower_step(Env *e, const Stmt *s, Parts *p, Scan *scan, ScanScope *scope, NameList *emit_names)
+static bool lower_step(Env *e, const Stmt *s, Parts *p, Scan *scan, ScanScope *scope,
+                       NameList *emit_names)
 {
     Env *body = env_new(e, e->module, e->decl, e->inst);
     Value *next = NEW_N(Value, s->inits.n + 1);
@@ -225,22 +241,27 @@ static bool lower_step(Env *e, const Stmt *s, Parts *p, Scan *scan, ScanScope *s
         Node *o = p->operand.at[i];
         Node *n = n_input(low->g, i, seq ? element_type(o->type) : o->type, b->name.s);
         n->span = b->name.span;
-        env_set(body, b->name.s, mark_target(e, b->name.s, value_node(n, b->name.span)), b->name.span);
+        env_set(body, b->name.s, mark_target(e, b->name.s, value_node(n, b->name.span)),
+                b->name.span);
         if (!seq) next[i - p->n_seqs].kind = V_MODULE;
     }
     for (int i = 0; i < s->body.n; i++) {
         const Stmt *st = s->body.at[i];
         place_at(st->span);
-        if (st->kind == ST_NEXT) lower_next_stmt(body, s, st, next);
-        else if (st->kind != ST_EMIT) lower_one(body, st);
-        else if (lower_emit(body, st, &emits)) vec_push(emit_names, st->names.at[0]);
+        if (st->kind == ST_NEXT)
+            lower_next_stmt(body, s, st, next);
+        else if (st->kind != ST_EMIT)
+            lower_one(body, st);
+        else if (lower_emit(body, st, &emits))
+            vec_push(emit_names, st->names.at[0]);
     }
     for (int i = 0; i < s->inits.n; i++)
         if (!check_state(s, i, p, &next[i]) && diag_errors() == errors) return false;
     if (diag_errors() > errors) return false;
     int n = s->inits.n + emits.n;
     Node **roots = NEW_N(Node *, n + 1);
-    for (int i = 0; i < n; i++) roots[i] = i < s->inits.n ? next[i].node : emits.at[i - s->inits.n].node;
+    for (int i = 0; i < n; i++)
+        roots[i] = i < s->inits.n ? next[i].node : emits.at[i - s->inits.n].node;
     scan->body = capture_slots(low->g, scope, p, roots, n);
     scan->next = roots;
     scan->emit = roots + s->inits.n;
@@ -248,7 +269,8 @@ static bool lower_step(Env *e, const Stmt *s, Parts *p, Scan *scan, ScanScope *s
     return true;
 }
 
-static Value last_value(Graph *g, const Scan *scan, const Parts *p, int result, const char *name, Span at)
+static Value last_value(Graph *g, const Scan *scan, const Parts *p, int result, const char *name,
+                        Span at)
 {
     place_at(at);
     Node *n = n_scan(g, scan, p->steps, result, p->operand.n, p->operand.at);
@@ -256,16 +278,20 @@ static Value last_value(Graph *g, const Scan *scan, const Parts *p, int result, 
     return value_node(n, at);
 }
 
-static void define_results(Env *e, const Stmt *s, const Scan *scan, const Parts *p, const NameList *emits)
+static void define_results(Env *e, const Stmt *s, const Scan *scan, const Parts *p,
+                           const NameList *emits)
 {
     for (int i = 0; i < s->inits.n; i++) {
         Name name = s->inits.at[i].name;
-        define_name(e, name, scan ? last_value(low->g, scan, p, i, name.s, name.span) : value_poison());
+        define_name(e, name,
+                    scan ? last_value(low->g, scan, p, i, name.s, name.span) : value_poison());
     }
     for (int i = 0; scan && i < emits->n; i++)
-        define_name(e, emits->at[i], last_value(low->g, scan, p, s->inits.n + i, emits->at[i].s, emits->at[i].span));
+        define_name(e, emits->at[i],
+                    last_value(low->g, scan, p, s->inits.n + i, emits->at[i].s, emits->at[i].span));
     for (int i = 0; !scan && i < s->body.n; i++)
-        if (s->body.at[i]->kind == ST_EMIT) env_set(e, s->body.at[i]->names.at[0].s, value_poison(), s->span);
+        if (s->body.at[i]->kind == ST_EMIT)
+            env_set(e, s->body.at[i]->names.at[0].s, value_poison(), s->span);
 }
 
 /* The draws of all steps stand behind the sequences that were written. */
@@ -285,7 +311,8 @@ void lower_scan(Env *e, const Stmt *s)
     Scan *scan = NEW(Scan);
     bool ok = read_parts(e, s, &p);
     Lower before = *low;
-    ScanScope scope = {.parent = low->scan, .outer = low->g, .steps = p.steps, .n_fixed = p.operand.n};
+    ScanScope scope = {
+        .parent = low->scan, .outer = low->g, .steps = p.steps, .n_fixed = p.operand.n};
     if (ok) {
         memset(&low->memos, 0, sizeof low->memos);
         memset(&low->customs, 0, sizeof low->customs);

@@ -38,7 +38,9 @@ Value params_value(Env *e, const Inst *of, Span at)
         vec_push(&v.set, m);
     }
     if (v.set.n == 0 && low->final_round) {
-        Diag *d = error_at("E0204", at, of ? "`%s` has no parameters" : "the file has no parameters", of ? of->path : "");
+        Diag *d =
+            error_at("E0204", at, of ? "`%s` has no parameters" : "the file has no parameters",
+                     of ? of->path : "");
         diag_here(d, "%s", "");
         return value_poison();
     }
@@ -52,9 +54,11 @@ static bool sets_agree(const Value *args, int n, Span at, int *count)
         if (args[i].kind != V_SET) continue;
         if (*count >= 0 && *count != args[i].set.n) {
             if (!low->final_round) return false;
-            Diag *d = error_at("E0205", at, "sets of %d and %d parameters do not go together", *count, args[i].set.n);
+            Diag *d = error_at("E0205", at, "sets of %d and %d parameters do not go together",
+                               *count, args[i].set.n);
             diag_here(d, "%s", "");
-            diag_hint(d, "only sets of one layer, such as `params(a)` and `grad(L, params(a))`, are combined");
+            diag_hint(d, "only sets of one layer, such as `params(a)` and `grad(L, params(a))`, "
+                         "are combined");
             return false;
         }
         *count = args[i].set.n;

@@ -16,7 +16,9 @@ static bool shape_is_constant(const Shape *s)
 
 static bool disagrees(const Slot *slot, Type t, const Inst *inst, Span at)
 {
-    Diag *d = error_at("E0305", low->user_call.src ? low->user_call : at, "`%s` would be %s here and was %s in its first use", slot->path, type_text(t), type_text(slot->type));
+    Diag *d = error_at("E0305", low->user_call.src ? low->user_call : at,
+                       "`%s` would be %s here and was %s in its first use", slot->path,
+                       type_text(t), type_text(slot->type));
     diag_here(d, "%s", "");
     if (inst->first_use.src) diag_label(d, inst->first_use, "the first use");
     diag_label(d, at, "the memory whose size is fixed by the first use");
@@ -26,7 +28,8 @@ static bool disagrees(const Slot *slot, Type t, const Inst *inst, Span at)
 
 static bool depends_on_dim(const Stmt *s, Type t)
 {
-    Diag *d = error_at("E0306", s->type->span, "memory has a constant size, `%s` would be %s", s->names.at[0].s, type_text(t));
+    Diag *d = error_at("E0306", s->type->span, "memory has a constant size, `%s` would be %s",
+                       s->names.at[0].s, type_text(t));
     diag_here(d, "%s", "");
     diag_hint(d, "only sizes that are known at compile time can stand here, no `dim`");
     diag_context(d, s->type->span);
@@ -44,7 +47,8 @@ static void initialise(Env *e, const Stmt *s, Slot *slot)
     low->in_init = true;
     Value v = lower_expr(e, s->value);
     if (v.kind == V_DISTRIBUTION && !s->is_draw) {
-        Diag *d = error_at("E0204", s->value->span, "a distribution is drawn from with `~`, not `=`");
+        Diag *d =
+            error_at("E0204", s->value->span, "a distribution is drawn from with `~`, not `=`");
         diag_here(d, "%s", "");
         v = value_poison();
     } else if (s->is_draw) {
@@ -52,7 +56,9 @@ static void initialise(Env *e, const Stmt *s, Slot *slot)
     }
     Node *n = v.kind == V_POISON ? NULL : value_to_type(&v, slot->type);
     if (!n && v.kind != V_POISON) {
-        Diag *d = error_at("E0303", s->value->span, "the first value of `%s` must be %s, this is %s", s->names.at[0].s, type_text(slot->type), value_text(&v));
+        Diag *d =
+            error_at("E0303", s->value->span, "the first value of `%s` must be %s, this is %s",
+                     s->names.at[0].s, type_text(slot->type), value_text(&v));
         diag_here(d, "%s", "");
     }
     if (n) {
@@ -67,10 +73,13 @@ static void initialise(Env *e, const Stmt *s, Slot *slot)
 static void warn_private(const Inst *inst, Span at)
 {
     if (!inst->in_entry || inst->layer.kind != V_FUNCTION) return;
-    Diag *d = warning_at("W0104", inst->first_use.src ? inst->first_use : at, "the weights of `%s` belong to one entry, no other entry can use them", inst->path);
+    Diag *d = warning_at("W0104", inst->first_use.src ? inst->first_use : at,
+                         "the weights of `%s` belong to one entry, no other entry can use them",
+                         inst->path);
     diag_here(d, "%s", "");
     const char *layer = span_text(inst->layer.span);
-    diag_hint(d, "make the instance at file level: `net = %s;`", *layer ? layer : inst->layer.decl->name.s);
+    diag_hint(d, "make the instance at file level: `net = %s;`",
+              *layer ? layer : inst->layer.decl->name.s);
 }
 
 /* While the first value is lowered, fan_in() and fan_out() speak of this tensor. */
@@ -85,19 +94,28 @@ Slot *declare_slot(Env *e, const Stmt *s)
     }
     if (!lower_type(e, s->type, &t)) return NULL;
     Slot *slot = find_slot(e->inst, s->names.at[0].s);
-    if (slot) return shape_equal(&slot->type.shape, &t.shape) || disagrees(slot, t, e->inst, s->type->span) ? slot : NULL;
+    if (slot)
+        return shape_equal(&slot->type.shape, &t.shape) ||
+                       disagrees(slot, t, e->inst, s->type->span)
+                   ? slot
+                   : NULL;
     if (!shape_is_constant(&t.shape)) return depends_on_dim(s, t), NULL;
     if (!check_bytes(t, s->type->span)) return NULL;
     if (s->kind == ST_PARAM && !elem_is_real(t.elem)) {
-        Diag *d = error_at("E0320", s->type->span, "a `param` is trained, so it is real, not %s", elem_text(t.elem));
+        Diag *d = error_at("E0320", s->type->span, "a `param` is trained, so it is real, not %s",
+                           elem_text(t.elem));
         diag_here(d, "%s", "");
         diag_hint(d, "use `state` for other numbers");
         return NULL;
     }
     SlotList *all = s->kind == ST_PARAM ? &low->p->params : &low->p->states;
     slot = NEW(Slot);
-    *slot = (Slot){.path = join_path(e->inst->path, s->names.at[0].s), .is_state = s->kind == ST_STATE, .type = t,
-                   .span = s->span, .doc = s->doc, .id = all->n};
+    *slot = (Slot){.path = join_path(e->inst->path, s->names.at[0].s),
+                   .is_state = s->kind == ST_STATE,
+                   .type = t,
+                   .span = s->span,
+                   .doc = s->doc,
+                   .id = all->n};
     vec_push(all, slot);
     vec_push(&e->inst->slots, slot);
     if (s->kind == ST_PARAM) warn_private(e->inst, s->span);
@@ -131,7 +149,9 @@ static Node *pending(const Slot *slot)
 
 Slot *slot_of_node(const Node *n)
 {
-    SlotList *all = n->op == OP_PARAM ? &low->p->params : n->op == OP_STATE ? &low->p->states : NULL;
+    SlotList *all = n->op == OP_PARAM   ? &low->p->params
+                    : n->op == OP_STATE ? &low->p->states
+                                        : NULL;
     for (int i = 0; all && i < all->n; i++)
         if (all->at[i] == n->attr.ref) return all->at[i];
     return NULL;
@@ -141,7 +161,9 @@ static void updated_twice(const Slot *slot, Span at)
 {
     Diag *d = error_at("E0503", at, "`%s` is updated twice", slot->path);
     diag_here(d, "%s", "");
-    diag_hint(d, "an update takes effect after the entry returns; write one `update` with the whole change");
+    diag_hint(
+        d,
+        "an update takes effect after the entry returns; write one `update` with the whole change");
 }
 
 static void update_slot(Env *e, const Stmt *s, Slot *slot, const Value *v)
@@ -149,14 +171,17 @@ static void update_slot(Env *e, const Stmt *s, Slot *slot, const Value *v)
     Node *n = v->kind == V_POISON ? NULL : value_to_type(v, slot->type);
     if (!n) {
         if (v->kind == V_POISON) return;
-        Diag *d = error_at("E0303", s->value->span, "`%s` is %s, the new value is %s", slot->path, type_text(slot->type), value_text(v));
+        Diag *d = error_at("E0303", s->value->span, "`%s` is %s, the new value is %s", slot->path,
+                           type_text(slot->type), value_text(v));
         diag_here(d, "%s", value_text(v));
         return;
     }
     bool in_entry = e->decl && e->decl->kind == DECL_ENTRY;
     if (!in_entry && !low->training) return;
-    if (in_entry && pending(slot)) updated_twice(slot, s->span);
-    else record_update(slot, n, s->span);
+    if (in_entry && pending(slot))
+        updated_twice(slot, s->span);
+    else
+        record_update(slot, n, s->span);
 }
 
 static void update_set(Env *e, const Stmt *s, const Value *target, const Value *v)
@@ -165,19 +190,24 @@ static void update_set(Env *e, const Stmt *s, const Value *target, const Value *
     if (v->kind == V_POISON) return;
     if (v->kind != V_SET || v->set.n != target->set.n) {
         if (!low->final_round) return;
-        Diag *d = error_at("E0303", s->value->span, "a set of %d parameters is updated with %s", target->set.n, value_text(v));
+        Diag *d = error_at("E0303", s->value->span, "a set of %d parameters is updated with %s",
+                           target->set.n, value_text(v));
         diag_here(d, "%s", "");
         return;
     }
     for (int i = 0; i < target->set.n; i++) {
         Slot *slot = target->set.at[i].slot;
         if (!shape_equal(&v->set.at[i].node->type.shape, &slot->type.shape)) {
-            Diag *d = error_at("E0303", s->value->span, "`%s` is %s, the new value is %s", slot->path, type_text(slot->type), type_text(v->set.at[i].node->type));
+            Diag *d =
+                error_at("E0303", s->value->span, "`%s` is %s, the new value is %s", slot->path,
+                         type_text(slot->type), type_text(v->set.at[i].node->type));
             diag_here(d, "%s", "");
             return;
         }
-        if (pending(slot)) updated_twice(slot, s->span);
-        else record_update(slot, v->set.at[i].node, s->span);
+        if (pending(slot))
+            updated_twice(slot, s->span);
+        else
+            record_update(slot, v->set.at[i].node, s->span);
     }
 }
 
@@ -186,22 +216,32 @@ static void lower_update(Env *e, const Stmt *s)
     if (!low->entry || low->scan) {
         bool counts = low->training || (e->decl && e->decl->kind == DECL_ENTRY);
         if ((low->entry || low->test) && !counts) return;
-        Diag *d = error_at("E0503", s->span, low->scan ? "an update cannot stand inside a `scan`" : "nothing can be updated here");
+        Diag *d = error_at("E0503", s->span,
+                           low->scan ? "an update cannot stand inside a `scan`"
+                                     : "nothing can be updated here");
         diag_here(d, "%s", "");
         diag_context(d, s->span);
-        if (low->scan) diag_hint(d, "carry the value as a state of the scan and update once behind it");
+        if (low->scan)
+            diag_hint(d, "carry the value as a state of the scan and update once behind it");
         return;
     }
-    Slot *own = s->target->kind == EX_NAME && e->inst && e->decl->kind == DECL_LAYER ? find_slot(e->inst, s->target->name) : NULL;
-    Value target = own ? value_node(n_slot(low->g, own), s->target->span) : lower_expr(e, s->target);
+    Slot *own = s->target->kind == EX_NAME && e->inst && e->decl->kind == DECL_LAYER
+                    ? find_slot(e->inst, s->target->name)
+                    : NULL;
+    Value target =
+        own ? value_node(n_slot(low->g, own), s->target->span) : lower_expr(e, s->target);
     Value v = lower_expr(e, s->value);
     if (target.kind == V_POISON) return;
     if (target.kind == V_INSTANCE) target = params_value(e, target.inst, s->target->span);
     Slot *slot = target.kind == V_NODE ? slot_of_node(target.node) : NULL;
-    if (target.kind == V_SET && target.is_params) update_set(e, s, &target, &v);
-    else if (slot) update_slot(e, s, slot, &v);
+    if (target.kind == V_SET && target.is_params)
+        update_set(e, s, &target, &v);
+    else if (slot)
+        update_slot(e, s, slot, &v);
     if (slot || target.is_params) return;
-    Diag *d = error_at("E0503", s->target->span, "only a `param`, a `state` or `params` can be updated, this is %s", value_text(&target));
+    Diag *d = error_at("E0503", s->target->span,
+                       "only a `param`, a `state` or `params` can be updated, this is %s",
+                       value_text(&target));
     diag_here(d, "%s", "");
 }
 
@@ -240,9 +280,12 @@ void lower_def(Env *e, const Stmt *s)
             diag_here(d, "%s", "");
             diag_hint(d, "make this a `layer`");
             v = value_poison();
-        } else if (s->type && !lower_type(e, s->type, &t)) v = value_poison();
-        else v = lower_draw(e, v, t, s->value->span, s->names.at[0].s);
-    } else v = ascribe(e, s, v);
+        } else if (s->type && !lower_type(e, s->type, &t))
+            v = value_poison();
+        else
+            v = lower_draw(e, v, t, s->value->span, s->names.at[0].s);
+    } else
+        v = ascribe(e, s, v);
     if (is_layer(&v)) v = instance_new(e, v, s->names.at[0].s, s->value, s->span);
     define_name(e, s->names.at[0], v);
 }
@@ -255,7 +298,8 @@ static void lower_tuple_def(Env *e, const Stmt *s)
         Diag *d = error_at("E0205", s->value->span, "%d names for %s", s->names.n, value_text(&v));
         diag_here(d, "%s", "");
     }
-    for (int i = 0; i < s->names.n; i++) define_name(e, s->names.at[i], fits ? v.parts.at[i] : value_poison());
+    for (int i = 0; i < s->names.n; i++)
+        define_name(e, s->names.at[i], fits ? v.parts.at[i] : value_poison());
 }
 
 static void lower_memory(Env *e, const Stmt *s)
@@ -267,7 +311,8 @@ static void lower_memory(Env *e, const Stmt *s)
     }
     /* a second application of the instance in this entry goes on from what the first one left */
     Node *n = slot->is_state && low->training ? pending(slot) : NULL;
-    env_set(e, s->names.at[0].s, n ? value_node(n, s->span) : memory_value(slot, s->span), s->names.at[0].span);
+    env_set(e, s->names.at[0].s, n ? value_node(n, s->span) : memory_value(slot, s->span),
+            s->names.at[0].span);
 }
 
 static bool mentions_sizeof(const Expr *x)
@@ -290,7 +335,8 @@ void lower_require(Env *e, const Stmt *s)
     Value v = lower_expr(e, s->value);
     if (v.kind == V_POISON || (v.kind == V_NUMBER && v.is_bool && v.num != 0)) return;
     bool known = v.kind == V_NUMBER && v.is_bool;
-    Diag *d = error_at(known ? "E0312" : "E0306", s->value->span, known ? "%s" : "this is not known at compile time: %s", s->text);
+    Diag *d = error_at(known ? "E0312" : "E0306", s->value->span,
+                       known ? "%s" : "this is not known at compile time: %s", s->text);
     diag_here(d, "%s", known ? "this does not hold" : "");
     diag_context(d, s->value->span);
 }
@@ -305,7 +351,8 @@ static Value lower_return(Env *e, const Stmt *s)
 
 static void outside_scan(const Stmt *s)
 {
-    Diag *d = error_at("E0204", s->span, "`%s` has a meaning only inside a `scan`", s->kind == ST_NEXT ? "next" : "emit");
+    Diag *d = error_at("E0204", s->span, "`%s` has a meaning only inside a `scan`",
+                       s->kind == ST_NEXT ? "next" : "emit");
     diag_here(d, "%s", "");
 }
 
@@ -323,7 +370,7 @@ void lower_one(Env *e, const Stmt *s)
     case ST_SCAN: lower_scan(e, s); return;
     case ST_NEXT:
     case ST_EMIT: outside_scan(s); return;
-    default: return;          /* `return` ends a body; the rest stands in tests alone */
+    default: return; /* `return` ends a body; the rest stands in tests alone */
     }
 }
 
@@ -333,15 +380,18 @@ Value lower_body(Env *e, const StmtList *body, Span at)
         if (body->at[i]->kind == ST_RETURN) {
             Value v = lower_return(e, body->at[i]);
             if (i + 1 < body->n) {
-                Diag *d = error_at("E0207", body->at[i + 1]->span, "nothing can stand behind `return`");
+                Diag *d =
+                    error_at("E0207", body->at[i + 1]->span, "nothing can stand behind `return`");
                 diag_here(d, "%s", "");
             }
             return v;
         }
         lower_one(e, body->at[i]);
     }
-    if (e->decl && e->decl->kind == DECL_ENTRY && !e->decl->type) return (Value){.kind = V_TUPLE, .span = at};
-    Diag *d = error_at("E0207", e->decl ? e->decl->name.span : at, "`%s` returns nothing", e->decl ? e->decl->name.s : "this");
+    if (e->decl && e->decl->kind == DECL_ENTRY && !e->decl->type)
+        return (Value){.kind = V_TUPLE, .span = at};
+    Diag *d = error_at("E0207", e->decl ? e->decl->name.span : at, "`%s` returns nothing",
+                       e->decl ? e->decl->name.s : "this");
     diag_here(d, "%s", "");
     diag_hint(d, "end the body with `return ..;`");
     return value_poison();

@@ -9,11 +9,11 @@
 struct TestEnv {
     Env *env;
     Machine *memory;
-    int n_params, n_states;   /* of the model; what a test would make has no values */
-    bool refused;             /* it was said once */
+    int n_params, n_states; /* of the model; what a test would make has no values */
+    bool refused;           /* it was said once */
     EntryRunner *run;
     void *user;
-    const Value *captured;    /* test_call: arguments are wanted, not the call */
+    const Value *captured; /* test_call: arguments are wanted, not the call */
     Entry *entry;
     TensorList *args;
 };
@@ -48,7 +48,8 @@ static Tensor *as_argument(const struct TestEnv *t, const Value *v, const Input 
     Node *n = value_to_node(v, in->type.elem);
     if (!n) return NULL;
     if (n->type.elem != in->type.elem) {
-        Diag *d = error_at("E0320", v->span, "`%s` is %s, not %s", in->name, type_text(in->type), value_text(v));
+        Diag *d = error_at("E0320", v->span, "`%s` is %s, not %s", in->name, type_text(in->type),
+                           value_text(v));
         diag_here(d, "%s", "");
         return NULL;
     }
@@ -56,7 +57,8 @@ static Tensor *as_argument(const struct TestEnv *t, const Value *v, const Input 
 }
 
 /* In the order of the entry's inputs; a missing one takes its default. */
-static bool arguments(const struct TestEnv *env, Entry *e, const ArgumentList *args, Span whole, TensorList *out)
+static bool arguments(const struct TestEnv *env, Entry *e, const ArgumentList *args, Span whole,
+                      TensorList *out)
 {
     const char *names[MAX_ARGS];
     Value v[MAX_ARGS];
@@ -83,7 +85,8 @@ static Value constant(const Tensor *t, Span at)
     for (int i = 0; i < t->rank; i++) type.shape.size[i] = size_const(t->size[i]);
     double *copy = NEW_N(double, t->count + 1);
     memcpy(copy, t->v, sizeof(double) * (size_t)t->count);
-    return value_node(t->rank ? n_table(low->g, type, copy) : n_const(low->g, t->elem, copy[0]), at);
+    return value_node(t->rank ? n_table(low->g, type, copy) : n_const(low->g, t->elem, copy[0]),
+                      at);
 }
 
 Value memory_value(Slot *s, Span at)
@@ -93,10 +96,12 @@ Value memory_value(Slot *s, Span at)
     const SlotList *all = s->is_state ? &low->p->states : &low->p->params;
     const int n = s->is_state ? t->n_states : t->n_params;
     for (int i = 0; i < n; i++)
-        if (all->at[i] == s) return constant(s->is_state ? t->memory->states[i] : t->memory->params[i], at);
+        if (all->at[i] == s)
+            return constant(s->is_state ? t->memory->states[i] : t->memory->params[i], at);
     if (t->refused) return value_poison();
     t->refused = true;
-    Diag *d = error_at("E0502", at, "`%s` is not in the model: a test makes no memory of its own", s->path);
+    Diag *d = error_at("E0502", at, "`%s` is not in the model: a test makes no memory of its own",
+                       s->path);
     diag_here(d, "%s", "");
     diag_context(d, at);
     diag_hint(d, "make the instance at file level and use it in an `entry`");
@@ -157,12 +162,16 @@ bool test_define(struct TestEnv *t, const Stmt *s)
 {
     int before = diag_errors();
     low->test = t;
-    if (s->kind != ST_TUPLE) lower_one(t->env, s);
+    if (s->kind != ST_TUPLE)
+        lower_one(t->env, s);
     else {
         Value v = lower_expr(t->env, s->value);
         bool fits = v.kind == V_TUPLE && v.parts.n == s->names.n;
-        if (!fits && v.kind != V_POISON) error_at("E0205", s->value->span, "%d names for %s", s->names.n, value_text(&v));
-        for (int i = 0; i < s->names.n; i++) env_set(t->env, s->names.at[i].s, fits ? v.parts.at[i] : value_poison(), s->names.at[i].span);
+        if (!fits && v.kind != V_POISON)
+            error_at("E0205", s->value->span, "%d names for %s", s->names.n, value_text(&v));
+        for (int i = 0; i < s->names.n; i++)
+            env_set(t->env, s->names.at[i].s, fits ? v.parts.at[i] : value_poison(),
+                    s->names.at[i].span);
     }
     low->test = NULL;
     return diag_errors() == before;
@@ -215,7 +224,8 @@ static bool sample_type(Env *e, const TypeExpr *t, long *next, Type *out)
     for (int i = 0; i < t->dims.n && out->shape.rank < MAX_RANK; i++) {
         const Expr *x = t->dims.at[i];
         SizeRef s = size_const(3);
-        if (x->kind == EX_NAME && !env_find(e, x->name) && !scope_find(e->module, x->name)) env_set(e, x->name, value_size(size_const((*next)++), x->span), x->span);
+        if (x->kind == EX_NAME && !env_find(e, x->name) && !scope_find(e->module, x->name))
+            env_set(e, x->name, value_size(size_const((*next)++), x->span), x->span);
         if (x->kind != EX_DOTS && !(s = lower_size(e, x))) return false;
         out->shape.size[out->shape.rank++] = s;
     }
@@ -240,7 +250,7 @@ static void stated_function(Module *m, const Decl *d, StatedList *out)
     }
     Value f = {.kind = V_FUNCTION, .decl = d, .module = m, .span = d->span}, values[MAX_ARGS];
     for (int i = 0; i < d->statics.n; i++)
-        if (!d->statics.at[i].init) return;             /* nothing is known about the static argument */
+        if (!d->statics.at[i].init) return; /* nothing is known about the static argument */
     if (!open_call(&f, &args, NULL, d->name.span, &outer, values)) return;
     Value v = call_body(&f, outer, values, d->name.span);
     s.results = NEW_N(Node *, v.parts.n + 1);
@@ -257,7 +267,8 @@ void stated_functions(Program *p, StatedList *out)
     low->memos.n = low->customs.n = 0;
     for (int i = 0; i < low->root->decls.n; i++) {
         const Decl *d = low->root->decls.at[i];
-        if (d->kind == DECL_FN && d->has_gradient && !d->is_surrogate) stated_function(low->root, d, out);
+        if (d->kind == DECL_FN && d->has_gradient && !d->is_surrogate)
+            stated_function(low->root, d, out);
     }
     low->g = graph_new();
 }

@@ -11,7 +11,9 @@ SizeRef lower_size(Env *e, const Expr *x)
     Value v = lower_expr(e, x);
     if (v.kind == V_POISON) return NULL;
     if (v.kind == V_NUMBER && v.size) return v.size;
-    Diag *d = error_at("E0306", x->span, "a size must be an integer that is known at compile time, this is %s", value_text(&v));
+    Diag *d = error_at("E0306", x->span,
+                       "a size must be an integer that is known at compile time, this is %s",
+                       value_text(&v));
     diag_here(d, "%s", "");
     return NULL;
 }
@@ -94,7 +96,8 @@ long largest_bytes(Type t)
 
 static bool negative_axis(Type t, SizeRef s, Span at)
 {
-    Diag *d = error_at("E0307", at, "this would be %s, and %s is negative", type_text(t), size_text(s));
+    Diag *d =
+        error_at("E0307", at, "this would be %s, and %s is negative", type_text(t), size_text(s));
     diag_here(d, "%s", "");
     diag_context(d, at);
     return false;
@@ -143,19 +146,22 @@ static const char *pattern_text(Env *e, const TypeExpr *t)
     for (int i = 0; i < t->dims.n; i++) {
         Local *l = t->dims.at[i]->kind == EX_NAME ? env_find(e, t->dims.at[i]->name) : NULL;
         if (l && l->value.kind == V_NUMBER && l->value.size)
-            text_add(&out, "%s%s = %s", out.s[out.n - 1] == ']' ? " with " : ", ", l->name, size_text(l->value.size));
+            text_add(&out, "%s%s = %s", out.s[out.n - 1] == ']' ? " with " : ", ", l->name,
+                     size_text(l->value.size));
     }
     return out.s;
 }
 
 static void mismatch(Env *e, const Formal *f, const Value *v, const char *what, const char *why)
 {
-    Diag *d = error_at("E0303", v->span, "%s needs `%s` as %s, not %s", what, f->name.s, pattern_text(e, f->type), value_text(v));
+    Diag *d = error_at("E0303", v->span, "%s needs `%s` as %s, not %s", what, f->name.s,
+                       pattern_text(e, f->type), value_text(v));
     diag_here(d, "%s", value_text(v));
     diag_label(d, f->type->span, "declared here");
     if (why) diag_note(d, "%s", why);
     Type t;
-    if (value_type(v, &t) && t.elem != f->type->elem && elem_is_int(t.elem) && elem_is_real(f->type->elem))
+    if (value_type(v, &t) && t.elem != f->type->elem && elem_is_int(t.elem) &&
+        elem_is_real(f->type->elem))
         diag_hint(d, "convert it: `real(..)`");
 }
 
@@ -194,19 +200,22 @@ static bool bind_names(Env *e, const Formal *f, Value *v, const char *what)
     for (int i = 0; i < f->type->dims.n; i++) {
         const Expr *x = f->type->dims.at[i];
         if (x->kind != EX_DOTS && is_variable(e, x))
-            env_set(e, x->name, value_size(size_under(f->type, &t.shape, lead, i), v->span), v->span);
+            env_set(e, x->name, value_size(size_under(f->type, &t.shape, lead, i), v->span),
+                    v->span);
     }
     return true;
 }
 
-static bool check_dots(Env *e, const Formal *f, Value *v, const Shape *s, int lead, const char *what)
+static bool check_dots(Env *e, const Formal *f, Value *v, const Shape *s, int lead,
+                       const char *what)
 {
     int dots = dots_at(f->type);
     bool ok = e->dots.rank == lead;
     for (int i = 0; ok && i < lead; i++) ok = e->dots.size[i] == s->size[dots + i];
     if (!ok) {
         Text t = {0};
-        for (int i = 0; i < e->dots.rank; i++) text_add(&t, "%s%s", i ? ", " : "", size_text(e->dots.size[i]));
+        for (int i = 0; i < e->dots.rank; i++)
+            text_add(&t, "%s%s", i ? ", " : "", size_text(e->dots.size[i]));
         mismatch(e, f, v, what, format("`..` is [%s] from an argument before", t.n ? t.s : ""));
     }
     return ok;
@@ -216,7 +225,7 @@ static bool check_sizes(Env *e, const Formal *f, Value *v, const char *what)
 {
     Type t;
     if (!f->type || f->type->is_tuple || v->kind == V_SET) return true;
-    if (v->kind == V_NUMBER) {                         /* a plain number fills the declared type */
+    if (v->kind == V_NUMBER) { /* a plain number fills the declared type */
         Type to;
         if (!lower_type(e, f->type, &to)) return false;
         if (v->is_bool && to.elem != ELEM_BOOL) {
@@ -249,7 +258,9 @@ static bool check_sizes(Env *e, const Formal *f, Value *v, const char *what)
         if (need == have) continue;
         Text text = {0};
         print_expr(&text, x);
-        mismatch(e, f, v, what, format("`%s` is %s, the argument has %s there", text.s, size_text(need), size_text(have)));
+        mismatch(e, f, v, what,
+                 format("`%s` is %s, the argument has %s there", text.s, size_text(need),
+                        size_text(have)));
         return false;
     }
     return true;
@@ -287,14 +298,16 @@ bool check_result(Env *e, const TypeExpr *t, Value *v, Span at)
         if (v->kind == V_NUMBER && to.shape.rank == 0 && static_context()) return true;
         Type have;
         bool tensor = value_type(v, &have);
-        if (tensor && v->kind == V_NODE && (have.elem != to.elem || !shape_equal(&have.shape, &to.shape)))
+        if (tensor && v->kind == V_NODE &&
+            (have.elem != to.elem || !shape_equal(&have.shape, &to.shape)))
             return result_wrong(v, type_text(to), t->span);
         Node *n = tensor ? value_to_type(v, to) : NULL;
         if (!n) return diag_errors() ? false : result_wrong(v, type_text(to), t->span);
         *v = value_node(n, v->span);
         return true;
     }
-    if (v->kind != V_TUPLE || v->parts.n != t->parts.n) return result_wrong(v, format("a tuple of %d values", t->parts.n), t->span);
+    if (v->kind != V_TUPLE || v->parts.n != t->parts.n)
+        return result_wrong(v, format("a tuple of %d values", t->parts.n), t->span);
     ValueList parts = {0};
     for (int i = 0; i < v->parts.n; i++) {
         Value p = v->parts.at[i];

@@ -32,7 +32,8 @@ Value value_bool(bool b, Span at)
 
 Value value_node(Node *n, Span at)
 {
-    return n ? (Value){.kind = V_NODE, .span = at, .node = n, .shape = n->type.shape} : value_poison();
+    return n ? (Value){.kind = V_NODE, .span = at, .node = n, .shape = n->type.shape}
+             : value_poison();
 }
 
 Value value_tuple(const ValueList *parts, Span at)
@@ -46,12 +47,18 @@ const char *value_text(const Value *v)
 {
     switch (v->kind) {
     case V_POISON: return "an error";
-    case V_NUMBER: return v->is_bool ? "true or false" : isnan(v->num) && v->size ? format("the number %s", size_text(v->size)) : format("the number %g", v->num);
+    case V_NUMBER:
+        return v->is_bool                 ? "true or false"
+               : isnan(v->num) && v->size ? format("the number %s", size_text(v->size))
+                                          : format("the number %g", v->num);
     case V_TABLE: return type_text((Type){ELEM_REAL, v->shape});
     case V_NODE: return type_text(v->node->type);
     case V_TUPLE: return format("a tuple of %d values", v->parts.n);
     case V_SET: return "a set of parameters";
-    case V_FUNCTION: return v->decl->kind == DECL_FN ? "a function" : v->decl->kind == DECL_LAYER ? "a layer" : "an entry";
+    case V_FUNCTION:
+        return v->decl->kind == DECL_FN      ? "a function"
+               : v->decl->kind == DECL_LAYER ? "a layer"
+                                             : "an entry";
     case V_BUILTIN: return "a function";
     case V_STACK: return "a stack of layers";
     case V_INSTANCE: return "an instance of a layer";
@@ -64,16 +71,23 @@ const char *value_text(const Value *v)
 
 bool value_type(const Value *v, Type *t)
 {
-    if (v->kind == V_NODE) *t = v->node->type;
-    else if (v->kind == V_TABLE) *t = (Type){ELEM_REAL, v->shape};
-    else if (v->kind == V_NUMBER) *t = (Type){v->is_bool ? ELEM_BOOL : ELEM_REAL, {0}};
-    else return false;
+    if (v->kind == V_NODE)
+        *t = v->node->type;
+    else if (v->kind == V_TABLE)
+        *t = (Type){ELEM_REAL, v->shape};
+    else if (v->kind == V_NUMBER)
+        *t = (Type){v->is_bool ? ELEM_BOOL : ELEM_REAL, {0}};
+    else
+        return false;
     return true;
 }
 
 bool value_is_static(const Value *v) { return v->kind == V_NUMBER; }
 
-bool value_integer(const Value *v, long *k) { return v->kind == V_NUMBER && v->size && size_is_const(v->size, k); }
+bool value_integer(const Value *v, long *k)
+{
+    return v->kind == V_NUMBER && v->size && size_is_const(v->size, k);
+}
 
 /* Does a plain number fit the element type without a change? */
 static bool number_fits(double x, Elem e)
@@ -91,8 +105,10 @@ static Node *misfit(const Value *v, Elem e, double x)
 {
     Diag *d = error_at("E0320", v->span, "the number %g does not fit %s", x, elem_text(e));
     diag_here(d, "%s", "");
-    if (e == ELEM_BOOL) diag_hint(d, "a condition is a comparison such as `x > 0`");
-    else diag_hint(d, "convert the other side: `real(..)`");
+    if (e == ELEM_BOOL)
+        diag_hint(d, "a condition is a comparison such as `x > 0`");
+    else
+        diag_hint(d, "convert the other side: `real(..)`");
     return NULL;
 }
 
@@ -104,7 +120,8 @@ Node *value_to_node(const Value *v, Elem elem)
     case V_NUMBER: {
         long k;
         Elem e = v->is_bool ? ELEM_BOOL : elem;
-        if (v->over && elem_is_real(e)) return n_map2(g, OP_DIV, n_size(g, e, v->over), n_size(g, e, v->under));
+        if (v->over && elem_is_real(e))
+            return n_map2(g, OP_DIV, n_size(g, e, v->over), n_size(g, e, v->under));
         if (v->size && !size_is_const(v->size, &k)) return n_size(g, e, v->size);
         return number_fits(v->num, e) ? n_const(g, e, v->num) : misfit(v, e, v->num);
     }
@@ -137,7 +154,8 @@ bool value_equal(const Value *a, const Value *b)
     if (a->kind != b->kind) return false;
     switch (a->kind) {
     case V_NODE: return a->node == b->node;
-    case V_NUMBER: return a->size ? a->size == b->size : !b->size && !memcmp(&a->num, &b->num, sizeof a->num);
+    case V_NUMBER:
+        return a->size ? a->size == b->size : !b->size && !memcmp(&a->num, &b->num, sizeof a->num);
     case V_TABLE: return a->table == b->table;
     case V_FUNCTION: return a->decl == b->decl && a->statics.n == 0 && b->statics.n == 0;
     case V_BUILTIN: return a->builtin == b->builtin;

@@ -6,10 +6,15 @@
 
 #include <string.h>
 
-static const char *const prelude_names[] = {"nn", "conv", "norm", "activation", "loss", "init", "optim"};
+static const char *const prelude_names[] = {"nn",   "conv", "norm", "activation",
+                                            "loss", "init", "optim"};
 enum { N_PRELUDE = sizeof prelude_names / sizeof *prelude_names };
 
-typedef struct Loaded { const char *key; Module *module; bool busy; } Loaded;
+typedef struct Loaded {
+    const char *key;
+    Module *module;
+    bool busy;
+} Loaded;
 static VEC(Loaded) loaded;
 
 static void forget_files(void) { memset(&loaded, 0, sizeof loaded); }
@@ -55,7 +60,8 @@ static void declare(Module *m, const char *name, Span at, const Decl *d)
     if (old) {
         Diag *r = error_at("E0202", at, "`%s` is defined twice", name);
         diag_here(r, "%s", "");
-        Span first = old->decl->kind == DECL_STMT ? old->decl->stmt->names.at[0].span : old->decl->name.span;
+        Span first =
+            old->decl->kind == DECL_STMT ? old->decl->stmt->names.at[0].span : old->decl->name.span;
         diag_label(r, first, "the first definition");
         diag_hint(r, "every name is defined once; choose another name here");
         return;
@@ -70,7 +76,8 @@ static void declare_decl(Module *m, const Decl *d)
     case DECL_IMPORT:
     case DECL_TEST: return;
     case DECL_STMT:
-        for (int i = 0; i < d->stmt->names.n; i++) declare(m, d->stmt->names.at[i].s, d->stmt->names.at[i].span, d);
+        for (int i = 0; i < d->stmt->names.n; i++)
+            declare(m, d->stmt->names.at[i].s, d->stmt->names.at[i].span, d);
         return;
     default: declare(m, d->name.s, d->name.span, d);
     }
@@ -96,13 +103,20 @@ static void import_missing(const Decl *d)
 {
     Diag *r = error_at("E0206", d->span, "cannot find `%s`", d->text);
     diag_here(r, "%s", "");
-    if (d->is_file) diag_hint(r, "the path is relative to the folder of this file");
-    else if (strncmp(d->text, "std.", 4)) diag_hint(r, "a file is imported by its name in quotes: `import \"%s.nn\";`", d->text);
+    if (d->is_file)
+        diag_hint(r, "the path is relative to the folder of this file");
+    else if (strncmp(d->text, "std.", 4))
+        diag_hint(r, "a file is imported by its name in quotes: `import \"%s.nn\";`", d->text);
     else {
-        static const char *const known[] = {"std.nn", "std.activation", "std.loss", "std.init", "std.optim", "std.rnn", "std.attention"};
+        static const char *const known[] = {"std.nn",       "std.activation", "std.loss",
+                                            "std.init",     "std.optim",      "std.rnn",
+                                            "std.attention"};
         const char *near = nearest(d->text, known, 7);
-        if (near) diag_hint(r, "did you mean `%s`?", near);
-        else diag_hint(r, "the libraries are std.nn, std.activation, std.loss, std.init, std.optim, std.rnn and std.attention");
+        if (near)
+            diag_hint(r, "did you mean `%s`?", near);
+        else
+            diag_hint(r, "the libraries are std.nn, std.activation, std.loss, std.init, std.optim, "
+                         "std.rnn and std.attention");
     }
 }
 
@@ -120,7 +134,8 @@ static void import(Module *m, const Decl *d)
         vec_push(&m->scope->aliases, a);
         return;
     }
-    for (int i = 0; i < other->scope->own.n; i++) vec_push(&m->scope->imported, other->scope->own.at[i]);
+    for (int i = 0; i < other->scope->own.n; i++)
+        vec_push(&m->scope->imported, other->scope->own.at[i]);
 }
 
 static void see_prelude(Module *m)
@@ -129,7 +144,8 @@ static void see_prelude(Module *m)
         const Source *src = source_std(prelude_names[k]);
         if (!src || src == m->src || !strcmp(src->name, m->src->name)) continue;
         Module *lib = load(src, src->name, (Span){0}, false);
-        for (int i = 0; lib && i < lib->scope->own.n; i++) vec_push(&m->scope->prelude, lib->scope->own.at[i]);
+        for (int i = 0; lib && i < lib->scope->own.n; i++)
+            vec_push(&m->scope->prelude, lib->scope->own.at[i]);
     }
 }
 
@@ -140,7 +156,8 @@ static Module *load(const Source *src, const char *key, Span at, bool with_prelu
     for (int i = 0; i < loaded.n; i++) {
         if (strcmp(loaded.at[i].key, key)) continue;
         if (loaded.at[i].busy && at.src && !src->is_std) {
-            Diag *r = error_at("E0206", at, "this import leads back to a file that is being imported: `%s`", key);
+            Diag *r = error_at(
+                "E0206", at, "this import leads back to a file that is being imported: `%s`", key);
             diag_here(r, "%s", "");
             diag_hint(r, "put what both files need into a third file");
             return NULL;
@@ -156,7 +173,7 @@ static Module *load(const Source *src, const char *key, Span at, bool with_prelu
     vec_push(&loaded, l);
     int before = diag_errors();
     m->decls = parse_source(src);
-    bool sound = diag_errors() == before;              /* else an import may not be what was meant */
+    bool sound = diag_errors() == before; /* else an import may not be what was meant */
     for (int i = 0; i < m->decls.n; i++) declare_decl(m, m->decls.at[i]);
     for (int i = 0; i < m->decls.n && sound; i++)
         if (m->decls.at[i]->kind == DECL_IMPORT) import(m, m->decls.at[i]);
