@@ -53,6 +53,19 @@ static bool known_entries(Program *p)
     return true;
 }
 
+/* Entries that are called like a function of --profile are wrong usage. */
+static bool free_for_profile(const Program *p)
+{
+    for (int i = 0; i < p->entries.n && options.profile; i++)
+        for (const char *const *f = profile_functions; *f; f++)
+            if (!strcmp(p->entries.at[i]->name, *f)) {
+                usage_error("compile", "--profile adds a function `%s_%s`, which entry `%s` is",
+                            p->name, *f, *f);
+                return false;
+            }
+    return true;
+}
+
 static const char *make_escaped(const char *path)
 {
     Text out = {0};
@@ -122,7 +135,7 @@ int cmd_compile(void)
     options.name = name;
     Program *p = load_program(&code);
     if (!p) return code;
-    if (!known_entries(p)) return EXIT_USAGE;
+    if (!known_entries(p) || !free_for_profile(p)) return EXIT_USAGE;
     if (!run_passes(p, NULL)) return EXIT_PROGRAM;
     print_recomputed(p);
     emit_program(p, &header, &source);

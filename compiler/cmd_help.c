@@ -1,6 +1,7 @@
 /* cmd_help.c - `nnc help` and `nnc explain`: commands, topics, the operator reference (from the
  * table of operators, so it is never out of date) and the errors (from the table of errors). */
 #include "command.h"
+#include "kernel.h"
 
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /* cmd_size.c - `nnc size`: what the compiled model needs. In: the file. Out: bytes of parameters,
  * states and constant tables, and for each entry the work area, the stack and the operations, in
- * total and for each kernel with its equations. Sizes are those at the upper bounds of the dims. */
+ * total and for each kernel with its equations; under --flops the work of every equation. Sizes are
+ * those at the upper bounds of the dims. */
 #include "command.h"
 #include "kernel.h"
 
@@ -51,19 +52,48 @@ static void name_values(const Code *c)
     }
 }
 
+static const char *equation_of(const Code *c, const Def *d)
+{
+    Text equation = {0};
+    if (leaf_name(d->node) && d->copies.n) text_add(&equation, "%s = ", d->copies.at[0]->name);
+    if (leaf_name(d->node)) node_value(&equation, c->names, d->node);
+    else node_equation(&equation, c->names, d->node);
+    return equation.s ? equation.s : "";
+}
+
 static void print_kernel(const Code *c, const Kernel *k)
 {
     for (int i = 0; i < k->defs.n; i++) {
         const Def *d = k->defs.at[i];
-        Text equation = {0};
-        if (leaf_name(d->node) && d->copies.n)
-            text_add(&equation, "%s = ", d->copies.at[0]->name);
-        if (leaf_name(d->node)) node_value(&equation, c->names, d->node);
-        else node_equation(&equation, c->names, d->node);
         double bytes = d->home && d->home->memory == MEM_WORK ? (double)d->home->bytes : 0;
-        printf("    %15s %13s   %s\n", i ? "" : grouped(k->flops), bytes > 0 ? grouped(bytes) : "",
-               equation.s ? equation.s : "");
+        printf("    %15s %13s   %s\n", i ? "" : grouped(work_flops(k->work)),
+               bytes > 0 ? grouped(bytes) : "", equation_of(c, d));
     }
+}
+
+/* ---- --flops --------------------------------------------------------------------------------- */
+
+static void print_work(const Work *w, const char *what)
+{
+    const SizeRef columns[] = {w->multiplies, w->others, work_operations(*w), w->bytes};
+    printf("    ");
+    for (int i = 0; i < 4; i++) {
+        bool empty = size_is(columns[i], 0);
+        printf("%15s ", empty ? "" : grouped((double)size_upper(columns[i])));
+    }
+    printf("  %s\n", what);
+}
+
+/* Every equation with its own work; what several in a kernel read counts with the first. */
+static void print_entry_work(const Code *c)
+{
+    printf("    %15s %15s %15s %15s \n", "multiply-adds", "others", "operations", "bytes moved");
+    for (int i = 0; i < c->kernels.n; i++)
+        for (int k = 0; k < c->kernels.at[i]->defs.n; k++) {
+            const Def *d = c->kernels.at[i]->defs.at[k];
+            print_work(&d->work, equation_of(c, d));
+        }
+    print_work(&c->work, "in all");
 }
 
 static void print_entry(const Code *c)
@@ -79,6 +109,10 @@ static void print_entry(const Code *c)
     printf("    stack      %s bytes, about\n", grouped((double)c->stack_bytes));
     printf("    operations %s\n", grouped(c->flops));
     name_values(c);
+    if (settings.flops) {
+        print_entry_work(c);
+        return;
+    }
     if (c->kernels.n) printf("    %15s %13s\n", "operations", "bytes");
     for (int i = 0; i < c->kernels.n; i++) print_kernel(c, c->kernels.at[i]);
 }

@@ -18,7 +18,7 @@ typedef struct Settings {
     VEC(const char *) args;   /* in order, without the flags */
     const char *out, *name, *real, *bounds, *entries, *depfile, *max_ram;
     const char *seed, *params, *after, *graph, *at, *cc;
-    bool single_file, grad, no_compile, help;
+    bool single_file, profile, flops, grad, no_compile, help;
 } Settings;
 extern Settings settings;
 
@@ -43,18 +43,6 @@ typedef struct Command {
     const char *help, *examples;
 } Command;
 extern const Command commands[];                       /* ends with a row without a name */
-
-/* A step of the pipeline, as `nnc show --after=NAME` knows it. Passes over the graph work on an
- * entry, `room` with a look at the memory that it will take; `start` makes loops of it, and the passes behind work on those. */
-typedef struct Pass {
-    const char *name;
-    void (*graph)(Entry *e);
-    void (*room)(Program *p, Entry *e);
-    struct Code *(*start)(Program *p, Entry *e);
-    void (*loops)(struct Code *c);
-    const char *help;
-} Pass;
-extern const Pass passes[];                            /* ends with a row without a name */
 
 /* Reads, checks and lowers settings.args.at[0], prints reports. NULL: *code is the exit code. */
 Program *load_program(int *code);

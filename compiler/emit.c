@@ -182,12 +182,14 @@ static const char trap[] =
     "#define NN_TRAP(place, i, rows) __builtin_trap()\n"
     "#endif\n#endif\n";
 
-static void print_once(Text *out, const Program *p, const CodeList *codes, const char *functions)
+static void print_once(Text *out, const Program *p, const CodeList *codes, const char *functions,
+                       const ProfileRows *rows)
 {
     Text once = {0};
     const char *upper = c_upper(p->name);
     print_size_names(&once, functions);
     for (int i = 0; i < codes->n; i++) print_constants(&once, codes->at[i]);
+    print_profile_table(&once, rows);
     text_add(out, "#include \"%s.h\"\n\n#ifndef %s_ONCE\n#define %s_ONCE\n", p->name, upper, upper);
     text_add(out, "%s%s%s#endif\n\n", macros, has_word(functions, "nn_row") ? trap : "",
              once.s ? once.s : "");
@@ -238,19 +240,19 @@ void emit_program(Program *p, Text *header, Text *source)
     name_sizes(p);
     for (int i = 0; i < codes.n; i++) add_with_steps(&all, codes.at[i]);
     Emit **emits = NEW_N(Emit *, all.n + 1);
-    for (int i = 0; i < all.n; i++) {
-        emits[i] = new_emit(all.at[i]);
-        print_function(&functions, emits[i]);
-    }
+    for (int i = 0; i < all.n; i++) emits[i] = new_emit(all.at[i]);
+    ProfileRows rows = profile_rows(emits, &codes);
+    for (int i = 0; i < all.n; i++) print_function(&functions, emits[i]);
     if (!functions.s) text_add(&functions, "\n");
     print_helpers(&helpers, functions.s);
     print_opening(source, p, emits, all.n);
-    print_once(source, p, &all, functions.s);
+    print_once(source, p, &all, functions.s, &rows);
     print_passes(source, p);
     text_add(source, "#include \"nn_math.h\"\n#include \"nn_reduce.h\"\n%s%s\n#else /* once */\n\n",
              helpers.s ? helpers.s : "", functions.s);
     print_public(source, p, &codes);
+    print_profile_functions(source, p, &rows);
     text_add(source, "#endif\n");
-    emit_header(header, p, &codes);
+    emit_header(header, p, &codes, &rows);
     for (int i = 0; i < dims.n; i++) p->dims.at[i]->name = dims.at[i];
 }

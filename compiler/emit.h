@@ -45,6 +45,7 @@ typedef struct Emit {
     int *store_number;   /* by Def.id, of definitions that only store */
     bool *given;         /* by Node.id: the name is not the user's */
     bool *noted;         /* by Node.id: stands above a kernel already */
+    bool is_profiled;    /* --profile measures its kernels */
     Scope scope[MAX_LEVEL];
     int depth;
     int row_level;         /* depth inside the loops over rows */
@@ -152,6 +153,12 @@ void number_equations(Emit *e);
 /* The equations of the entry, and its work area, as lines of a comment. */
 void print_equations(Text *out, Emit *e);
 void print_work(Text *out, Emit *e);
+/* Of a kernel: the numbers, the equation with most work and where that stands in the source. */
+typedef struct KernelEquations {
+    int first, last;
+    const char *equation, *place;
+} KernelEquations;
+KernelEquations kernel_equations(Emit *e, const Kernel *k);
 /* The comment above a kernel. */
 void print_kernel_note(Text *out, Emit *e, const Kernel *k);
 
@@ -164,6 +171,23 @@ const char *pointer_declaration(const Buffer *b, const char *name, const char *q
 /* The array behind an argument, NULL when nothing reads it (or the output is a set). */
 Buffer *leaf_buffer(const Code *c, Memory memory, const char *access);
 Buffer *output_buffer(const Code *c, const char *access);
+
+/* ---- emit_profile.c ---- */
+
+typedef struct ProfileRow {
+    Emit *e;
+    const Kernel *k;
+    int inside; /* the row of the recurrence whose step it is in; -1: none */
+} ProfileRow;
+typedef VEC(ProfileRow) ProfileRows;
+/* A row for each kernel that --profile measures; marks what holds them. */
+ProfileRows profile_rows(Emit **emits, const CodeList *codes);
+/* The lines before and behind a kernel. */
+void print_start(Text *out, Emit *e, const Kernel *k);
+void print_stop(Text *out, Emit *e, const Kernel *k);
+void print_profile_table(Text *out, const ProfileRows *rows);
+void print_profile_functions(Text *out, const Program *p, const ProfileRows *rows);
+void declare_profile(Text *out, const Program *p, const ProfileRows *rows); /* in the header */
 
 /* ---- emit_help.c ---- */
 
@@ -183,6 +207,6 @@ Signature signature_of(const Program *p, const Entry *e);
 /* "float mnist_train(mnist *m, int N, ..., void *work)" */
 const char *prototype(const Program *p, const Entry *e);
 bool program_has_model(const Program *p);
-void emit_header(Text *out, const Program *p, const CodeList *codes);
+void emit_header(Text *out, const Program *p, const CodeList *codes, const ProfileRows *rows);
 
 #endif

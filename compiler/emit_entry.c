@@ -196,12 +196,14 @@ static void emit_kernel(Text *out, Emit *e, const Kernel *k)
     const Scope *s = &e->scope[0];
     text_add(out, "\n");
     print_kernel_note(out, e, k);
+    print_start(out, e, k);
     if (s->declares) text_add(out, "    {\n");
     for (int i = 0; i < s->lines.n; i++) {
         int indent = (int)strspn(s->lines.at[i], " ");
         wrap_lines(out, s->lines.at[i] + indent, indent + (s->declares ? 8 : 4));
     }
     if (s->declares) text_add(out, "    }\n");
+    print_stop(out, e, k);
     e->ids->taken.n = taken;
 }
 

@@ -224,14 +224,29 @@ void print_kernel_note(Text *out, Emit *e, const Kernel *k)
     text_add(out, "    /* %s */\n", note.s ? note.s : "");
 }
 
-/* ---- the work area ---- */
-
 static int number_of_kernel(Emit *e, int order)
 {
     const Kernel *k = e->c->kernels.at[order];
     const Def *d = k->defs.at[k->defs.n - 1];
     return d->is_store ? e->store_number[d->id] : e->number[d->node->id];
 }
+
+/* Numbers are given kernel by kernel, so a kernel's follow those of the one before. */
+KernelEquations kernel_equations(Emit *e, const Kernel *k)
+{
+    const Def *most = k->defs.at[0];
+    for (int i = 1; i < k->defs.n; i++)
+        if (work_flops(k->defs.at[i]->work) > work_flops(most->work)) most = k->defs.at[i];
+    const char *text = equation_text(e, most->node, most);
+    return (KernelEquations){
+        .first = k->order ? number_of_kernel(e, k->order - 1) + 1 : 1,
+        .last = number_of_kernel(e, k->order),
+        .equation = format("%.*s", (int)strcspn(text, "\n"), text),
+        .place = place_of(most->node),
+    };
+}
+
+/* ---- the work area ---- */
 
 void print_work(Text *out, Emit *e)
 {

@@ -1,13 +1,40 @@
-/* entries.c - every entry of a program through the passes of the loop level. */
+/* entries.c - the table of the passes, and entries on their way through them.
+ * In: lowered entries. Out: the same entries behind the passes over the graph, and as kernels with a
+ * plan. Whoever needs to know what an entry becomes takes a copy of it through these functions. */
 #include "kernel.h"
 
 #include <string.h>
+
+/* Gradients are built by `lower`, where `grad` stands in the text. */
+const Pass passes[] = {
+    {"parse", NULL, NULL, NULL, NULL, "the text as it was understood, in standard form"},
+    {"lower", NULL, NULL, NULL, NULL,
+     "functions and layers written out, shapes known, gradients built"},
+    {"simplify", simplify_entry, NULL, NULL, NULL, "the same values by less work"},
+    {"hoist", hoist_entry, NULL, NULL, NULL, "recurrences without what all steps can share"},
+    {"recompute", NULL, recompute, NULL, NULL,
+     "values that --max-ram has no room for computed again"},
+    {"fuse", NULL, NULL, fuse, NULL, "equations that share their loops gathered in kernels"},
+    {"schedule", NULL, NULL, NULL, schedule, "kernels in the order that needs the least memory"},
+    {"plan", NULL, NULL, NULL, plan, "a place in the work area for every array"},
+    {NULL, NULL, NULL, NULL, NULL, NULL},
+};
 
 bool is_chosen(const Entry *e)
 {
     for (int i = 0; i < options.entries.n; i++)
         if (!strcmp(options.entries.at[i], e->name)) return true;
     return options.entries.n == 0;
+}
+
+void graph_passes(Program *p, Entry *e, const char *last)
+{
+    for (const Pass *pass = passes; pass->name; pass++) {
+        if (pass->graph) pass->graph(e);
+        if (pass->room) pass->room(p, e);
+        graph_verify(e->g, pass->name);
+        if (last && !strcmp(pass->name, last)) break;
+    }
 }
 
 Code *compile_entry(Program *p, Entry *e)
@@ -23,6 +50,7 @@ CodeList compile_entries(Program *p)
     CodeList codes = {0};
     for (int i = 0; i < p->entries.n; i++)
         if (is_chosen(p->entries.at[i])) vec_push(&codes, compile_entry(p, p->entries.at[i]));
-    if (p->init && (p->params.n || p->states.n || p->has_draws)) vec_push(&codes, compile_entry(p, p->init));
+    if (p->init && (p->params.n || p->states.n || p->has_draws))
+        vec_push(&codes, compile_entry(p, p->init));
     return codes;
 }

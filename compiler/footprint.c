@@ -21,8 +21,7 @@ static Code *compiled_copy(Program *p, const Entry *e)
         vec_push(&copy->outputs, o);
     }
     for (int i = 0; i < e->updates.n; i++) vec_push(&copy->updates, e->updates.at[i]);
-    simplify_entry(copy);
-    recompute(p, copy);
+    graph_passes(p, copy, NULL);
     return compile_entry(p, copy);
 }
 

@@ -99,6 +99,13 @@ typedef struct ReadList ReadList;
 typedef VEC(Def *) DefList;
 typedef VEC(Kernel *) KernelList;
 
+/* work.c: of one computation of a definition, a kernel, an entry. */
+typedef struct Work {
+    SizeRef multiplies; /* multiply-adds of products and convolutions */
+    SizeRef others;     /* operations on elements, not counting those */
+    SizeRef bytes;      /* of arrays read and stored, each once a kernel */
+} Work;
+
 /* How a definition is computed. */
 typedef enum DefKind {
     DEF_MAP,  /* each element by itself, in a loop over its shape */
@@ -138,6 +145,7 @@ struct Def {
     Node *transpose; /* NULL: none; keeps the last axis */
     Node *bias;
     Op act; /* OP_COUNT: none */
+    Work work;
 };
 
 /* A loop over the inner axes of a row (or no loop: inner.rank 0) around several definitions. */
@@ -159,7 +167,7 @@ struct Kernel {
     Code *step;           /* DEF_SCAN: one step as a function of its own */
     Buffer **state;       /* DEF_SCAN: each state before a step, */
     Buffer **result;      /* and each of the step's results: next states, then emits */
-    double flops;         /* at the bounds of the dims */
+    Work work;
 };
 
 /* One entry, or one step of a recurrence, on its way to C. */
@@ -182,10 +190,10 @@ struct Code {
     long live_bytes;  /* the largest sum of live buffers */
     long *live;       /* that sum for each kernel, in order */
     long stack_bytes; /* estimate: arrays and scalars of the C function */
-    double flops;
+    Work work;
+    double flops; /* at the bounds of the dims */
 };
 
-double def_flops(const Code *c, const Def *d); /* at the bounds of the dims */
 double slot_bytes(const SlotList *slots);
 long type_bytes(Type t);          /* at the bounds of the dims */
 long shape_upper(const Shape *s); /* elements at the bounds */
@@ -241,6 +249,21 @@ ProductSizes product_sizes(const Product *p);
 
 /* ---- the passes ----------------------------------------------------------------------------------- */
 
+/* A step of the pipeline, as `nnc show --after=NAME` knows it. Passes over the graph work on an
+ * entry, `room` with a look at the memory that it will take; `start` makes loops of it, and the
+ * passes behind work on those. */
+typedef struct Pass {
+    const char *name;
+    void (*graph)(Entry *e);
+    void (*room)(Program *p, Entry *e);
+    Code *(*start)(Program *p, Entry *e);
+    void (*loops)(Code *c);
+    const char *help;
+} Pass;
+extern const Pass passes[]; /* ends with a row without a name */
+/* One entry through the passes over the graph, up to and including `last` (NULL: all). */
+void graph_passes(Program *p, Entry *e, const char *last);
+
 /* The entry as kernels, in an order that is correct. Needs a simplified entry. */
 Code *fuse(Program *p, Entry *e);
 /* Lets the entry compute values again rather than keep them, until it fits into options.max_ram. */
@@ -251,6 +274,11 @@ const char *recomputed_text(const Entry *e);
 void schedule(Code *c);
 /* Gives every buffer its place. */
 void plan(Code *c);
+/* Sets the work of the entry, its kernels and their definitions. */
+void count_work(Code *c);
+Work no_work(void);
+SizeRef work_operations(Work w); /* a multiply-add is two */
+double work_flops(Work w);       /* the same at the bounds of the dims */
 /* The same entry after each of the three, for `nnc show --after=`. */
 void dump_kernels(Text *out, const Code *c);
 void dump_plan(Text *out, const Code *c);
@@ -258,7 +286,7 @@ void dump_plan(Text *out, const Code *c);
 typedef VEC(Code *) CodeList;
 CodeList compile_entries(Program *p);
 bool is_chosen(const Entry *e); /* by --entries */
-/* One entry through the passes. */
+/* One entry through the passes over loops. */
 Code *compile_entry(Program *p, Entry *e);
 
 /* ---- step.c: recurrences -------------------------------------------------------------------------- */
@@ -273,6 +301,8 @@ Def *result_def(const Kernel *k, int result);
 /* ---- emit*.c, single.c ------------------------------------------------------------------------------ */
 
 void emit_program(Program *p, Text *header, Text *source);
+/* What --profile adds to the names <model>_..; ends with NULL. */
+extern const char *const profile_functions[];
 /* The source with the runtime's text pasted in, for --single-file. */
 void paste_runtime(Text *out, const Text *source);
 

@@ -12,19 +12,6 @@
 
 /* ---- the pipeline -------------------------------------------------------------------------- */
 
-/* Gradients are built by `lower`, where `grad` stands in the text. */
-const Pass passes[] = {
-    {"parse", NULL, NULL, NULL, NULL, "the text as it was understood, in standard form"},
-    {"lower", NULL, NULL, NULL, NULL, "functions and layers written out, shapes known, gradients built"},
-    {"simplify", simplify_entry, NULL, NULL, NULL, "the same values by less work"},
-    {"hoist", hoist_entry, NULL, NULL, NULL, "recurrences without what all steps can share"},
-    {"recompute", NULL, recompute, NULL, NULL, "values that --max-ram has no room for computed again"},
-    {"fuse", NULL, NULL, fuse, NULL, "equations that share their loops gathered in kernels"},
-    {"schedule", NULL, NULL, NULL, schedule, "kernels in the order that needs the least memory"},
-    {"plan", NULL, NULL, NULL, plan, "a place in the work area for every array"},
-    {NULL, NULL, NULL, NULL, NULL, NULL},
-};
-
 Program *load_program(int *code)
 {
     const char *path = settings.args.at[0];
@@ -42,20 +29,10 @@ Program *load_program(int *code)
     return failed ? NULL : p;
 }
 
-static void run_pass(const Pass *pass, Program *p, Entry *e)
-{
-    if (pass->graph) pass->graph(e);
-    if (pass->room) pass->room(p, e);
-    graph_verify(e->g, pass->name);
-}
-
 bool run_passes(Program *p, const char *last)
 {
-    for (const Pass *pass = passes; pass->name; pass++) {
-        for (int i = 0; i < p->entries.n; i++) run_pass(pass, p, p->entries.at[i]);
-        if (p->init) run_pass(pass, p, p->init);
-        if (last && !strcmp(pass->name, last)) break;
-    }
+    for (int i = 0; i < p->entries.n; i++) graph_passes(p, p->entries.at[i], last);
+    if (p->init) graph_passes(p, p->init, last);
     bool failed = diag_errors() > 0;
     diag_flush(stderr);
     return !failed;
@@ -86,6 +63,7 @@ const Command commands[] = {
      "  nnc compile mnist.nn                   mnist.h and mnist.c, in this folder\n"
      "  nnc compile mnist.nn -o gen -D H=64    into gen/, with another const\n"
      "  nnc compile mnist.nn --max-ram 256k    computes again what it has no room to keep\n"
+     "  nnc compile mnist.nn --profile         with mnist_profile(stdout): time by equation\n"
      "  nnc compile mnist.nn --single-file     one .c file that needs nothing but libc\n"
      "  nnc compile mnist.nn -o - | less       the C source, to read\n"},
     {"check", CHECK, cmd_check, "MODEL.nn [options]", "find errors in names, shapes and gradients",
@@ -117,6 +95,7 @@ const Command commands[] = {
      "What the compiled model needs: in total, for each entry, and for each equation.\n",
      "  nnc size mnist.nn\n"
      "  nnc size mnist.nn --entries predict --single-file\n"
+     "  nnc size mnist.nn --flops              what each equation computes and moves\n"
      "  nnc size mnist.nn --max-ram 256k       what it costs to do with less\n"},
     {"explain", 0, cmd_explain, "CODE", "what an error means, with an example",
      "Explains an error code in more words, with a program that shows it and its correction.\n",

@@ -253,6 +253,7 @@ long size_lower(SizeRef s);                            /* an interval that holds
 long size_upper(SizeRef s);                            /* LONG_MAX: unbounded */
 long size_eval(SizeRef s, const long *dim_values);     /* dim_values by Dim.id */
 const char *size_text(SizeRef s);                      /* "2*N + 1": language and C alike */
+const char *size_real_text(SizeRef s);                 /* "2.0*N + 1.0": C that does not overflow */
 void size_dims(SizeRef s, uint64_t *mask);             /* adds 1 << Dim.id of every dim in s */
 
 enum { MAX_RANK = 8 };
@@ -510,6 +511,7 @@ typedef struct Options {
     bool f64;                 /* --real f64 */
     Bounds bounds;            /* --bounds */
     bool single_file;
+    bool profile;             /* --profile */
     bool own_runtime;         /* native.c: nn_* are found in this process, linked with -rdynamic */
     long max_ram;             /* bytes of parameters, states and work area; 0: any number */
     bool colour_never;

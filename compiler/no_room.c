@@ -1,5 +1,5 @@
-/* no_room.c - the report about an entry that needs more memory than --max-ram allows (E0603): what is
- * in the work area when it is fullest, the largest arrays first, and what could be smaller. */
+/* no_room.c - the report about an entry that needs more memory than --max-ram allows (E0603): what
+ * is in the work area when it is fullest, the largest arrays first, and what could be smaller. */
 #include "recompute.h"
 
 #include <stdlib.h>

@@ -31,6 +31,8 @@ static const Flag flags[] = {
      "data as an index outside: nearest, stop, or unchecked"},
     {0, "entries", "A,B", COMPILE | SIZES, AT(entries), "only these entries"},
     {0, "single-file", NULL, COMPILE | SIZES, AT(single_file), "the runtime inside the .c file"},
+    {0, "profile", NULL, COMPILE, AT(profile), "code that measures itself, for NAME_profile()"},
+    {0, "flops", NULL, SIZES, AT(flops), "operations and bytes moved by each equation"},
     {0, "max-ram", "BYTES", COMPILE | TEST | SHOW | SIZES, AT(max_ram),
      "an upper bound for `RAM` of nnc size: 64k, 1.5M"},
     {0, "depfile", "FILE", COMPILE, AT(depfile), "writes the files read as a rule for make"},
@@ -179,6 +181,7 @@ static bool set_options(const char *command)
     options.name = settings.name;
     options.depfile = settings.depfile;
     options.single_file = settings.single_file;
+    options.profile = settings.profile;
     if (settings.real && strcmp(settings.real, "f32") && strcmp(settings.real, "f64")) {
         usage_error(command, "`--real` is f32 or f64, not `%s`%s", settings.real,
                     did_you_mean(settings.real, known, 2));

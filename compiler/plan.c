@@ -312,44 +312,11 @@ static void measure_stack(Code *c)
     c->stack_bytes += deepest;
 }
 
-static double node_flops(const Code *c, const Node *n, bool top)
-{
-    n = see_through((Node *)n);
-    if (!top && (c->def_of[n->id] || is_leaf_memory(n))) return 0;
-    double sum = op_info[n->op].class == CLASS_MAP || op_info[n->op].class == CLASS_FOLD;
-    if (n->op == OP_MATMUL) sum = 2.0 * (double)(unrolled_terms(n) ? unrolled_terms(n) : 1);
-    for (int k = 0; k < n->n_in; k++) sum += node_flops(c, n->in[k], false);
-    return sum;
-}
-
-/* Counted once, with the first of the results. */
-static double scan_flops(const Def *d)
-{
-    if (d != d->kernel->defs.at[0]) return 0;
-    return (double)size_upper(d->node->attr.size) * d->kernel->step->flops;
-}
-
-double def_flops(const Code *c, const Def *d)
-{
-    double sum = 0, elements = (double)shape_upper(&d->domain);
-    for (int i = 0; i < d->products.n; i++) {
-        ProductSizes s = product_sizes(&d->products.at[i]);
-        sum += 2.0 * elements * (double)size_upper(s.k);
-    }
-    if (d->kind == DEF_SCAN) return scan_flops(d);
-    if (d->products.n) return sum + elements * ((d->bias != NULL) + (d->act != OP_COUNT));
-    return d->is_store || d->kind == DEF_DRAW ? 0 : elements * node_flops(c, d->node, true);
-}
-
 void plan(Code *c)
 {
     find_lifetimes(c);
-    for (int i = 0; i < c->kernels.n; i++) {
-        Kernel *k = c->kernels.at[i];
-        add_scratch(c, k);
-        for (int j = 0; j < k->defs.n; j++) k->flops += def_flops(c, k->defs.at[j]);
-        c->flops += k->flops;
-    }
+    for (int i = 0; i < c->kernels.n; i++) add_scratch(c, c->kernels.at[i]);
+    count_work(c);
     bool is_init = c->entry == c->program->init;
     if (is_init)
         work_in_slots(c);

@@ -107,7 +107,7 @@ static double copy_cost(const Code *c, const Gap *gap, const Node *n, bool *seen
     const Def *d = c->def_of[n->id];
     if (seen[n->id] || (d && d != gap->value && is_there(gap, d))) return 0;
     seen[n->id] = true;
-    double sum = d ? def_flops(c, d) : 0;
+    double sum = d ? work_flops(d->work) : 0;
     for (int k = 0; k < n->n_in; k++) sum += copy_cost(c, gap, n->in[k], seen);
     return sum;
 }

@@ -320,28 +320,31 @@ static const char *atom_text(const Atom *t)
     return format("%s%s%s %c %s%s%s", pa, a, *pa ? ")" : "", t->kind == ATOM_DIV ? '/' : '%', pb, b, *pb ? ")" : "");
 }
 
-static const char *term_text(const Term *t, long k)
+static const char *term_text(const Term *t, long k, bool real)
 {
     Text out = {0};
-    if (k != 1 || t->n == 0) text_add(&out, "%ld", k);
+    if (k != 1 || t->n == 0 || real) text_add(&out, real ? "%ld.0" : "%ld", k);
     for (int i = 0; i < t->n; i++) {
-        bool compound = t->atom[i]->kind != ATOM_DIM && (t->n > 1 || k != 1);
+        bool compound = t->atom[i]->kind != ATOM_DIM && (t->n > 1 || k != 1 || real);
         text_add(&out, "%s%s%s%s", out.n ? "*" : "", compound ? "(" : "", atom_text(t->atom[i]), compound ? ")" : "");
     }
     return out.s;
 }
 
-const char *size_text(SizeRef s)
+static const char *terms_text(SizeRef s, bool real)
 {
     Text out = {0};
-    if (s->n == 0) return "0";
+    if (s->n == 0) return real ? "0.0" : "0";
     for (int i = 0; i < s->n; i++) {
         long k = s->term[i].k;
         const char *sign = i == 0 ? (k < 0 ? "-" : "") : k < 0 ? " - " : " + ";
-        text_add(&out, "%s%s", sign, term_text(&s->term[i], k < 0 && k != LONG_MIN ? -k : k));
+        text_add(&out, "%s%s", sign, term_text(&s->term[i], k < 0 && k != LONG_MIN ? -k : k, real));
     }
     return out.s;
 }
+
+const char *size_text(SizeRef s) { return terms_text(s, false); }
+const char *size_real_text(SizeRef s) { return terms_text(s, true); }
 
 void size_dims(SizeRef s, uint64_t *mask)
 {

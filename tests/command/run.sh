@@ -196,5 +196,57 @@ for bad in 20q -5 "" k 1kk 0 1e30; do
     expect 2 'a number of bytes such as 65536, 64k or 1.5M' "$NNC" compile deep.nn --max-ram="$bad"
 done
 
+# compile --profile, size --flops
+profiled() { # FOLDER FLAGS..: the table that the program prints
+    folder=$1
+    shift
+    ${CC:-cc} -O1 ${SANFLAGS:-} "$@" -I"$folder" -I"$INCLUDE" timed.c "$folder/timed.c" "$RUNTIME" -lm -o "$folder/main" &&
+        "$folder/main"
+}
+without_profile() { # FILE: the functions without the lines that measure
+    sed -n '/^#ifdef NN_ISA/,/^#else \/\* once/p' "$1" | sed -e '/NN_START/d' -e '/NN_STOP.*;$/d' -e '/NN_STOP/,/;$/d'
+}
+is "compile --profile" "$NNC" compile timed.nn -o profiled --profile
+is "compile --profile --single-file" "$NNC" compile timed.nn -o profiled_single --profile --single-file
+is "compile" "$NNC" compile timed.nn -o unprofiled
+for flag in -DNN_ONE_ISA -DNN_SCALAR -UNN_ONE_ISA; do
+    expect 0 "steps: right" profiled profiled $flag
+done
+expect 0 "steps: right" profiled profiled_single -DNN_ONE_ISA
+expect 0 "scores: 2 calls" profiled/main
+expect 0 "(1) out = x @ W   timed.nn:8" profiled/main
+expect 0 "train: 5 calls" profiled/main
+for level in scalar sse2; do
+    expect 0 "steps: right" env NN_ISA=$level profiled/main
+done
+is "an entry without calls has no lines" sh -c '! profiled/main | grep never'
+is "nothing is measured without --profile" sh -c '! grep -i "NN_START\|profile\|stdio" unprofiled/timed.[ch]'
+without_profile profiled/timed.c >profiled/functions
+without_profile unprofiled/timed.c >unprofiled/functions
+is "the functions are there" grep -q "NN_NAME(train)" unprofiled/functions
+is "the kernels are those without --profile" cmp profiled/functions unprofiled/functions
+for cc in gcc clang; do
+    for folder in profiled profiled_single; do
+        is "$cc: $folder without a warning" $cc -std=c11 -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror -DNN_ONE_ISA -I"$INCLUDE" -c $folder/timed.c -o profile.o
+    done
+done
+is "g++: profiled without a warning" g++ -std=c++17 -Wall -Wextra -Wshadow -pedantic -Werror -DNN_ONE_ISA -I"$INCLUDE" -x c++ -c profiled/timed.c -o profile.o
+printf 'entry profile(x: real) -> real = x * x;\n' >taken.nn
+expect 2 'a function `taken_profile`, which entry `profile` is' "$NNC" compile taken.nn --profile
+is "that name without --profile" "$NNC" compile taken.nn -o gen
+expect 2 'no option `--profile`' "$NNC" size timed.nn --profile
+expect 0 "480 000                         960 000         256 000   out = x @ W" "$NNC" size timed.nn --flops
+expect 0 "480 000           1 600         961 600         256 000   out = tanh(x @ W)" "$NNC" size timed.nn --flops
+
+# `require` speaks of the work area that is emitted
+{ echo 'import std.rnn; dim T in 1..60; cell = LSTM[40];'
+  echo 'training entry train(xs: real[T, 8, 30]) -> real {'
+  echo '  require sizeof(work) <= 1, "small";'
+  echo '  L = mean(cell(xs)^2); update params = params - 0.1 * grad(L, params); return L;'
+  echo '}'; } >footprint.nn
+sed '/require/d' footprint.nn >roomy.nn
+bytes=$("$NNC" show roomy.nn train --after=plan | sed -n 's/^work \([0-9]*\) bytes.*/\1/p')
+expect 1 "\`train\`: work ${bytes:-unknown}, stack" "$NNC" check footprint.nn
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
