@@ -99,7 +99,7 @@ refuses() { # PROGRAM FILE MESSAGE
 awk 'BEGIN { for (c = 1; c < 256; c++) printf "\\%o", c }' | xargs -0 printf >"$SCRATCH/every"
 for e in chars gpt; do
     check "$e: learns, saves and loads" continues $e 8
-    check "$e: has learned" finds "held out" "<" 3.2
+    check "$e: has learned" finds "held out" "<" 3.4
     check "$e: a text that is too short" refuses $e LICENSE "at least"
     check "$e: no text" refuses $e "$SCRATCH/no such file" "cannot be read"
     check "$e: too many characters" refuses $e "$SCRATCH/every" "different characters"
