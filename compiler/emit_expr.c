@@ -141,11 +141,11 @@ static Frag terms_of(Emit *e, Node *n, const Index *ix)
 {
     Frag sum = {0};
     for (long t = 0; t < unrolled_terms(n); t++) {
-        Affine k = affine_const(size_const(t));
-        Index a, b;
-        product_indices(n, ix, &k, &a, &b);
-        Frag pair[2] = {value_of(e, n->in[0], &a), value_of(e, n->in[1], &b)};
-        Frag term = apply_template(op_info[OP_MUL].value, n->type.elem, pair);
+        Index at[2];
+        Frag factors[2];
+        term_indices(n, ix, t, at);
+        for (int k = 0; k < n->n_in; k++) factors[k] = value_of(e, n->in[k], &at[k]);
+        Frag term = n->n_in == 1 ? factors[0] : apply_template(op_info[OP_MUL].value, n->type.elem, factors);
         Frag both[2] = {sum, term};
         sum = t ? apply_template(op_info[OP_ADD].value, n->type.elem, both) : term;
     }
@@ -177,7 +177,7 @@ Frag operation_of(Emit *e, Node *n, const Index *ix)
 {
     Index in;
     if (op_info[n->op].class == CLASS_MAP) return map_of(e, n, ix);
-    if (n->op == OP_MATMUL) return terms_of(e, n, ix);
+    if (unrolled_terms(n)) return terms_of(e, n, ix);
     if (n->op == OP_GATHER) {
         GatherWalk w = {.e = e, .n = n};
         Affine row = affine_const(size_const(0));
@@ -196,7 +196,7 @@ Frag operation_of(Emit *e, Node *n, const Index *ix)
 static bool is_operation(const Node *n)
 {
     if (n->op == OP_CAST) return op_info[see_through(n->in[0])->op].class != CLASS_LEAF;
-    return op_info[n->op].class == CLASS_MAP || n->op == OP_MATMUL;
+    return op_info[n->op].class == CLASS_MAP || unrolled_terms(n);
 }
 
 static int *count_of(Emit *e, const char *key)

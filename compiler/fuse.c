@@ -28,15 +28,19 @@ static int op_cost(const Node *n)
     case OP_RSQRT:
     case OP_MOD: return MEDIUM;
     case OP_MATMUL: return 2 * (int)unrolled_terms(n);
+    case OP_SUM: return (int)unrolled_terms(n);
     case OP_GATHER: return 1;
     default: return op_info[n->op].class == CLASS_MAP && see_through((Node *)n) == n;
     }
 }
 
+bool is_heavy(const Node *n) { return op_cost(n) >= HEAVY; }
+
 /* Is the value always a definition? */
 static bool stands_alone(const Node *n)
 {
     switch (n->op) {
+    case OP_SUM:
     case OP_MATMUL: return !unrolled_terms(n);
     case OP_DRAW:
     case OP_CONCAT:
@@ -215,11 +219,12 @@ static void force_operands(Choice *c, Node *n)
         return;
     }
     if (n->op == OP_SCAN) force_scan(c, n);
-    if (op_info[n->op].class == CLASS_FOLD) force_fold(c, n);
-    if (n->op == OP_BROADCAST || n->op == OP_MATMUL)
+    bool by_terms = unrolled_terms(n) || n->op == OP_MATMUL;
+    if (op_info[n->op].class == CLASS_FOLD && !by_terms) force_fold(c, n);
+    if (n->op == OP_BROADCAST || by_terms)
         for (int k = 0; k < n->n_in; k++) {
             Node *in = see_through(n->in[k]);
-            int limit = n->op == OP_MATMUL ? 1 : MEDIUM;
+            int limit = by_terms ? 1 : MEDIUM;
             if (in->type.shape.rank && c->cost[in->id] >= limit) {
                 Node *b = row_base(c, in);
                 force(c, b ? b : in);
@@ -305,6 +310,7 @@ static DefKind kind_of(const Node *n)
     case OP_UNWINDOW: return DEF_SCATTER;
     case OP_DRAW: return DEF_DRAW;
     case OP_SCAN: return DEF_SCAN;
+    case OP_SUM:
     case OP_MATMUL: return unrolled_terms(n) ? DEF_MAP : DEF_FOLD;
     default: return op_info[n->op].class == CLASS_FOLD ? DEF_FOLD : DEF_MAP;
     }

@@ -47,6 +47,7 @@ Node *stride_of(const Choice *c, Node *n, int axis, SizeRef *stride);
 bool is_same_in_row(const Node *n);
 void choose_definitions(Code *c, const TargetList *targets);
 bool fold_is_in_row(const Node *n);
+bool is_heavy(const Node *n); /* a call of the mathematics: tens of operations */
 /* A definition that only stores n. */
 Def *add_store(Code *c, Node *n, Buffer *to);
 

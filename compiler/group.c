@@ -111,11 +111,32 @@ static bool shares_reads(const Kernel *k, const ReadList *reads)
     return false;
 }
 
+/* Loops over a few elements are vectors that stay in registers: what is computed for all of them at once
+ * is best a loop by itself. Others join it for the same elements, unless they are sums or need the result
+ * of one of the mathematical functions, whose choices compilers turn into branches when another choice in
+ * the loop depends on them. */
+static bool tiny_can_join(const Code *c, const Kernel *k, const Def *d, const ReadList *reads,
+                          int rows)
+{
+    if (is_over_rows(d, rows) || is_over_rows(k->defs.at[0], rows)) return false;
+    for (int i = rows; i < k->domain.rank; i++)
+        if (!size_is(k->domain.size[i], 1)) return false;
+    for (int i = rows; i < d->domain.rank; i++)
+        if (!size_is(d->domain.size[i], 1)) return false;
+    for (int i = 0; i < reads->at.n; i++) {
+        const Def *p = c->def_of[reads->at.at[i].node->id];
+        if (p && p->kernel == k && is_heavy(p->node)) return false;
+    }
+    return true;
+}
+
 static bool can_join(const Code *c, const Kernel *k, const Def *d, const ReadList *reads, int *rows)
 {
     if (k->kind != DEF_MAP || k->defs.n >= MOST_DEFS) return false;
     *rows = shared_rows(c, k, d, reads);
     bool scalars = k->domain.rank == 0 && d->domain.rank == 0;
+    bool tiny = *rows > 0 && is_tiny(&k->domain) && is_tiny(&d->domain);
+    if (tiny && !tiny_can_join(c, k, d, reads, *rows)) return false;
     return (*rows > 0 || scalars) && joins_in_order(c, k, reads);
 }
 

@@ -225,8 +225,12 @@ void product_indices(const Node *n, const Index *ix, const Affine *k, Index *a, 
 bool is_leaf_memory(const Node *n); /* INPUT, PARAM, STATE, TABLE */
 bool is_view(const Node *n);        /* reads elements of its operand at other indices */
 Node *see_through(Node *n);         /* marks, stop_grad and stated derivatives */
-/* A product that is written out as a sum of terms: the number of terms, else 0. */
+/* So few elements that the registers of a processor hold them. */
+bool is_tiny(const Shape *s);
+/* A product or a sum that is written out term by term: the number of terms, else 0. */
 long unrolled_terms(const Node *n);
+/* The elements of the operands in term t of element ix of such a value. */
+void term_indices(const Node *n, const Index *ix, long t, Index operands[2]);
 bool is_small_product(const Node *n);
 
 /* A matrix in memory, as the runtime's product reads it: element (i, j) at start + i*ld + j, or

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { UNROLL_TERMS = 4, SMALL_MATRIX = 128, SMALL_PRODUCT = 32768 };
+enum { UNROLL_TERMS = 4, SMALL_MATRIX = 128, SMALL_PRODUCT = 32768, FEW_ELEMENTS = 64 };
 
 /* ---- nodes ---- */
 
@@ -62,10 +62,29 @@ bool is_small_product(const Node *n)
     return small && cap(m) * cap(n_) <= SMALL_PRODUCT && cap(m) * cap(n_) * cap(k) <= SMALL_PRODUCT;
 }
 
+bool is_tiny(const Shape *s)
+{
+    long n;
+    return size_is_const(shape_count(s), &n) && n <= FEW_ELEMENTS;
+}
+
+/* The terms of a sum over a tiny array; 0 for other nodes. */
+static SizeRef sum_terms(const Node *n)
+{
+    SizeRef terms = size_const(1);
+    const Shape *s = &n->in[0]->type.shape;
+    if (n->op != OP_SUM || !elem_is_real(n->type.elem) || n->type.elem == ELEM_F16 || !is_tiny(s))
+        return size_const(0);
+    for (int i = 0; i < s->rank; i++)
+        if (n->attr.axes >> i & 1) terms = size_mul(terms, s->size[i]);
+    return terms;
+}
+
 long unrolled_terms(const Node *n)
 {
     long k;
-    if (!is_small_product(n)) return 0;
+    if (!is_small_product(n))
+        return n->op == OP_SUM && size_is_const(sum_terms(n), &k) && k <= UNROLL_TERMS ? k : 0;
     const Shape *a = &n->in[0]->type.shape;
     return size_is_const(a->size[a->rank - 1], &k) && k <= UNROLL_TERMS ? k : 0;
 }
@@ -114,6 +133,35 @@ void product_indices(const Node *n, const Index *ix, const Affine *k, Index *a, 
     b->at[r - 2] = *k;
 }
 
+/* Element t, row by row, of those that are summed up for element ix. */
+static Index summed_index(const Node *n, const Index *ix, long t)
+{
+    const Shape *s = &n->in[0]->type.shape;
+    Index in = *ix, x = {.rank = s->rank};
+    index_split(&in, &n->type.shape);
+    for (int i = s->rank, kept = in.rank; i-- > 0;) {
+        long size = 1;
+        x.run[i] = 1;
+        if (!(n->attr.axes >> i & 1)) {
+            x.at[i] = in.at[--kept];
+            continue;
+        }
+        size_is_const(s->size[i], &size);
+        x.at[i] = affine_const(size_const(t % size));
+        t /= size;
+    }
+    return x;
+}
+
+void term_indices(const Node *n, const Index *ix, long t, Index operands[2])
+{
+    Affine k = affine_const(size_const(t));
+    if (n->op == OP_SUM)
+        operands[0] = summed_index(n, ix, t);
+    else
+        product_indices(n, ix, &k, &operands[0], &operands[1]);
+}
+
 static void gather_operands(Node *n, const Index *ix, const Affine *row, OperandFn *fn,
                             void *context)
 {
@@ -144,11 +192,9 @@ void each_operand(Node *n, const Index *ix, const Affine *row, OperandFn *fn, vo
         return;
     }
     for (long t = 0; t < terms; t++) {
-        Affine k = affine_const(size_const(t));
-        Index a, b;
-        product_indices(n, ix, &k, &a, &b);
-        fn(context, n->in[0], &a);
-        fn(context, n->in[1], &b);
+        Index operands[2];
+        term_indices(n, ix, t, operands);
+        for (int k = 0; k < n->n_in; k++) fn(context, n->in[k], &operands[k]);
     }
     for (int k = 0; k < n->n_in && !terms; k++)
         if (index_operand(n, k, ix, &in))

@@ -42,6 +42,8 @@ static void tally_node(const Code *c, const Node *n, bool top, Tally *t)
     if (!top && (c->def_of[n->id] || is_leaf_memory(n))) return;
     if (n->op == OP_MATMUL)
         t->multiplies += unrolled_terms(n) ? unrolled_terms(n) : 1;
+    else if (unrolled_terms(n))
+        t->others += unrolled_terms(n);
     else
         t->others += op_info[n->op].class == CLASS_MAP || op_info[n->op].class == CLASS_FOLD;
     const Node *term = n->op == OP_SUM ? see_through(n->in[0]) : n;
