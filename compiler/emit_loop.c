@@ -40,17 +40,25 @@ void add_declaration(Emit *e, int level, const char *line)
     e->scope[level].declares = true;
 }
 
+enum { WORTH_VECTORS = 4 };
+
+/* Is there a loop in the body, other than one so short that compilers unroll it? */
 static bool has_loop(const Scope *s)
 {
-    for (int i = 0; i < s->lines.n; i++)
-        if (!strncmp(s->lines.at[i], "for (", 5) || !strncmp(s->lines.at[i], "nn_", 3)) return true;
+    for (int i = 0; i < s->lines.n; i++) {
+        const char *line = s->lines.at[i];
+        int size = WORTH_VECTORS;
+        if (!strncmp(line, "nn_", 3)) return true;
+        if (strncmp(line, "for (", 5)) continue;
+        if (sscanf(line, "for (int %*[a-z] = 0; %*[a-z] < %d;", &size) < 1 || size >= WORTH_VECTORS)
+            return true;
+    }
     return false;
 }
 
 /* The loop becomes one statement of the body around it. */
 void close_loop(Emit *e, SizeRef size, bool independent)
 {
-    enum { WORTH_VECTORS = 8 };
     if (size_is(size, 1)) return;
     Scope *s = &e->scope[e->depth], *out = &e->scope[--e->depth];
     bool braces = s->statements != 1, wide = size_upper(size) >= WORTH_VECTORS;
