@@ -188,24 +188,6 @@ static void lower_rows(Kernel *k)
     }
 }
 
-/* Rows so short that a loop along one fills no vector, and so few that all fit on the stack: then
- * each definition runs over all rows by itself, along which there is a vector to fill. */
-static bool has_tiny_rows(const Kernel *k)
-{
-    enum { SHORT_ROW = 8, FEW_ELEMENTS = 64 };
-    long rows = 1, size;
-    for (int i = 0; i < k->n_rows; i++, rows *= size)
-        if (!size_is_const(k->domain.size[i], &size) || size > FEW_ELEMENTS) return false;
-    for (int i = 0; i < k->defs.n; i++) {
-        const Shape *s = &k->defs.at[i]->domain;
-        long row = 1;
-        for (int j = k->n_rows; j < s->rank; j++, row *= size)
-            if (!size_is_const(s->size[j], &size) || size >= SHORT_ROW) return false;
-        if (row >= SHORT_ROW || rows * row > FEW_ELEMENTS) return false;
-    }
-    return rows > 1 && k->defs.n > 1;
-}
-
 /* All results of one recurrence are computed together. */
 static Kernel *find_scan(const Code *c, const Def *d)
 {
@@ -236,7 +218,6 @@ void group_definitions(Code *c)
     for (int i = 0; i < c->defs.n; i++) add_to_kernels(c, c->defs.at[i]);
     for (int i = 0; i < c->kernels.n; i++) {
         lower_rows(c->kernels.at[i]);
-        if (has_tiny_rows(c->kernels.at[i])) c->kernels.at[i]->n_rows = 0;
         find_groups(c, c->kernels.at[i]);
     }
 }
