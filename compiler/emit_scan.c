@@ -1,6 +1,7 @@
 /* emit_scan.c - a recurrence: a loop that calls the function of its step.
  * In: the kernel of a scan, whose step has been written. Out: the first states copied to their
- * place, one call for each element of the sequences, and the states moved on behind it. */
+ * place, and one call for each element of the sequences. A state that is an array has two places: the
+ * step reads it from one and writes the next to the other, and they change roles. */
 #include "emit.h"
 
 #include <string.h>
@@ -45,6 +46,21 @@ static void first_states(Emit *e, const Kernel *k)
     }
 }
 
+/* State `i` before a step, or behind it. The loop over the steps is open. */
+static const char *state(Emit *e, const Kernel *k, int i, bool behind)
+{
+    const Scan *s = k->defs.at[0]->node->attr.ref;
+    Shape steps = {.rank = 1, .size = {k->defs.at[0]->node->attr.size}};
+    Index open = open_index(e, &steps, 1), zero = at_step(NULL, &s->next[i]->type.shape);
+    const char *place[2];
+    for (int odd = 0; odd < 2; odd++) {
+        Buffer *b = odd == behind ? k->state[i] : k->result[i];
+        place[odd] = pointer_text(b, &b->type.shape, &zero);
+    }
+    if (!open.at[0].n) return place[0];
+    return format("%s %% 2 ? %s : %s", affine_text(&open.at[0]), place[1], place[0]);
+}
+
 /* Operand `i`: an element of a sequence, a state, or a captured value. */
 static const char *operand(Emit *e, const Kernel *k, const Signature *sig, int i, const Affine *t)
 {
@@ -57,7 +73,7 @@ static const char *operand(Emit *e, const Kernel *k, const Signature *sig, int i
     if (is_state) {
         Buffer *b = k->state[i - s->n_seqs];
         Index zero = at_step(NULL, &b->type.shape);
-        return shape->rank ? as_argument(wanted, pointer_text(b, &b->type.shape, &zero))
+        return shape->rank ? as_argument(wanted, state(e, k, i - s->n_seqs, false))
                            : element_text(b, &b->type.shape, &zero);
     }
     if (shape->rank == is_seq) return as_scalar(n->type.elem, value_of(e, n, &ix));
@@ -70,7 +86,7 @@ static const char *result(Emit *e, const Kernel *k, const Signature *sig, int i,
     const Buffer *wanted = output_buffer(k->step, sig->outputs.at[i]);
     const Def *d = i < s->n_states ? NULL : result_def(k, i);
     Buffer *b = k->result[i];
-    (void)e;
+    if (i < s->n_states && b->type.shape.rank) return as_argument(wanted, state(e, k, i, true));
     if (d) {
         const Shape *shape = &d->node->type.shape;
         Index ix = at_step(t, shape);
@@ -95,7 +111,8 @@ static void call_step(Emit *e, const Kernel *k, const Affine *t)
     add_line(e, e->depth, line.s);
 }
 
-static void move_states(Emit *e, const Kernel *k)
+/* States that are scalars are handed over by value. */
+static void move_scalars(Emit *e, const Kernel *k)
 {
     const Scan *s = k->defs.at[0]->node->attr.ref;
     for (int i = 0; i < s->n_states; i++) {
@@ -103,12 +120,26 @@ static void move_states(Emit *e, const Kernel *k)
         const Shape *shape = &to->type.shape;
         Index zero = at_step(NULL, shape);
         zero.at[0] = affine_const(size_const(0));
-        if (!shape->rank) {
+        if (!shape->rank)
             add_line(e, e->depth, format("%s = %s;", element_text(to, shape, &zero), element_text(from, shape, &zero)));
-            continue;
-        }
+    }
+}
+
+/* After an odd number of steps the last state is in the other place. */
+static void place_last(Emit *e, const Kernel *k, SizeRef steps)
+{
+    const Scan *s = k->defs.at[0]->node->attr.ref;
+    long n = 1;
+    bool known = size_is_const(steps, &n);
+    const char *size = c_size(steps), *when = "";
+    if (!known) when = format(strpbrk(size, " +-*/%") ? "if ((%s) %% 2) " : "if (%s %% 2) ", size);
+    for (int i = 0; i < s->n_states && n % 2; i++) {
+        Buffer *to = k->state[i], *from = k->result[i];
+        const Shape *shape = &to->type.shape;
+        Index zero = at_step(NULL, shape);
+        if (!shape->rank || !result_def(k, i)) continue;
         add_line(e, e->depth,
-                 format("memcpy(%s, %s, (size_t)(%s) * sizeof(%s));", pointer_text(to, shape, &zero),
+                 format("%smemcpy(%s, %s, (size_t)(%s) * sizeof(%s));", when, pointer_text(to, shape, &zero),
                         pointer_text(from, shape, &zero), c_size(shape_count(shape)), c_type(to->type.elem)));
     }
 }
@@ -128,7 +159,8 @@ void emit_scan(Emit *e, const Kernel *k)
     }
     e->counts.n = 0;
     call_step(e, k, &t);
-    move_states(e, k);
+    move_scalars(e, k);
     close_loop(e, steps.size[0], false);
+    place_last(e, k, steps.size[0]);
     for (int i = 0; i < k->defs.n; i++) store_copies(e, k->defs.at[i], 0);
 }
