@@ -129,8 +129,9 @@ static const char row_type[] =
 void declare_profile(Text *out, const Program *p, const ProfileRows *rows)
 {
     if (!rows->n) return;
-    text_add(out, "\n/* --profile: what each kernel has taken. The rows are static, one set for all\n"
-                  " * models and threads of the program: measure one thread at a time. */\n%s",
+    text_add(out,
+             "\n/* --profile: what each kernel has taken. The rows are static, one set for all\n"
+             " * models and threads of the program: measure one thread at a time. */\n%s",
              row_type);
     text_add(out, "void %s_profile(FILE *to); /* the table as text */\n", p->name);
     text_add(out, "const nn_profile_row *%s_profile_rows(int *n);\n", p->name);
