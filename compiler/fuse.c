@@ -328,17 +328,27 @@ bool fold_is_in_row(const Node *n)
            size_upper(s->size[s->rank - 1]) >= (s->rank == 1 ? LONG_VECTOR : LONG_ROW);
 }
 
-/* A product whose left operand is stored by columns is summed up row by row: [k, m, n]. */
+/* Is the product better summed up row by row of the right operand, [k, m, n]? When the left operand
+ * is stored by columns, or is one row and there are columns enough for vectors. */
+static bool goes_by_rows(const Node *a, const Node *b, const Shape *y)
+{
+    enum { FEW = 8 };
+    SizeRef stride, k = a->type.shape.size[a->type.shape.rank - 1];
+    long terms;
+    if (y->rank != 2 || (size_is_const(k, &terms) && terms <= FEW)) return false;
+    if (stride_of(NULL, (Node *)a, 1, &stride) && !size_is(stride, 1)) return true;
+    return size_is(y->size[0], 1) && size_lower(y->size[1]) >= FEW &&
+           stride_of(NULL, (Node *)b, b->type.shape.rank - 1, &stride) && size_is(stride, 1);
+}
+
 static void set_product_domain(Def *d)
 {
-    Node *a = see_through(d->node->in[0]);
+    Node *a = see_through(d->node->in[0]), *b = see_through(d->node->in[1]);
     Shape y = d->node->type.shape;
-    SizeRef k = a->type.shape.size[a->type.shape.rank - 1], stride;
-    long terms;
+    SizeRef k = a->type.shape.size[a->type.shape.rank - 1];
     d->is_product = true;
     d->domain = y;
-    d->by_rows = y.rank == 2 && stride_of(NULL, a, 1, &stride) && !size_is(stride, 1) &&
-                 !(size_is_const(k, &terms) && terms <= 8);
+    d->by_rows = goes_by_rows(a, b, &y);
     d->domain.rank = y.rank + 1;
     if (d->by_rows) {
         d->domain.size[0] = k;
