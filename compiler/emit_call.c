@@ -137,22 +137,28 @@ static const char *converted(const Buffer *b, Frag f)
     return narrow ? format("(%s)%s", c_type(e), with(f, C_UNARY)) : f.s;
 }
 
-/* Stores `part` as the block of d's value that starts at index lo. */
-static void emit_block(Emit *e, const Def *d, Node *part, const SizeRef *lo)
+/* Stores the parts `from` to before `to`, which have the same shape, as blocks of d's value; the first
+ * starts at index lo, which moves behind the last. */
+static void emit_blocks(Emit *e, const Def *d, int from, int to, SizeRef *lo)
 {
-    const Shape *s = &part->type.shape;
+    const Node *n = d->node;
+    const Shape *s = &n->in[from]->type.shape;
     for (int i = 0; i < s->rank; i++) open_loop(e, s->size[i]);
-    Index ix = open_index(e, s, s->rank), at = ix;
-    for (int i = 0; i < s->rank; i++) {
-        Affine offset = affine_const(lo[i]);
-        at.at[i] = affine_add(at.at[i], &offset);
-    }
+    Index ix = open_index(e, s, s->rank);
     e->counts.n = 0;
-    count_values(e, part, &ix);
-    Frag f = value_of(e, part, &ix);
-    add_line(e, e->depth,
-             format("%s = %s;", element_text(d->home, &d->node->type.shape, &at),
-                    converted(d->home, f)));
+    for (int k = from; k < to; k++) count_values(e, n->in[k], &ix);
+    for (int k = from; k < to; k++) {
+        Index at = ix;
+        for (int i = 0; i < s->rank; i++) {
+            Affine offset = affine_const(lo[i]);
+            at.at[i] = affine_add(at.at[i], &offset);
+        }
+        Frag f = value_of(e, n->in[k], &ix);
+        add_line(e, e->depth,
+                 format("%s = %s;", element_text(d->home, &n->type.shape, &at),
+                        converted(d->home, f)));
+        if (n->op == OP_CONCAT) lo[n->attr.k] = size_add(lo[n->attr.k], s->size[n->attr.k]);
+    }
     for (int i = s->rank; i-- > 0;) close_loop(e, s->size[i], true);
 }
 
@@ -166,16 +172,18 @@ static void emit_zeros(Emit *e, const Def *d)
     for (int i = s->rank; i-- > 0;) close_loop(e, s->size[i], true);
 }
 
+/* Parts of one shape share their loops and what is computed for several of them. */
 void emit_join(Emit *e, const Def *d)
 {
+    enum { AT_ONCE = 8 };
     SizeRef lo[MAX_RANK];
     const Node *n = d->node;
     for (int i = 0; i < MAX_RANK; i++) lo[i] = n->op == OP_PAD ? n->attr.lo[i] : size_const(0);
     if (n->op == OP_PAD) emit_zeros(e, d);
-    for (int k = 0; k < n->n_in; k++) {
-        emit_block(e, d, see_through(n->in[k]), lo);
-        if (n->op == OP_CONCAT)
-            lo[n->attr.k] = size_add(lo[n->attr.k], n->in[k]->type.shape.size[n->attr.k]);
+    for (int k = 0, end; k < n->n_in; k = end) {
+        for (end = k + 1; end < n->n_in && end < k + AT_ONCE; end++)
+            if (!shape_equal(&n->in[end]->type.shape, &n->in[k]->type.shape)) break;
+        emit_blocks(e, d, k, end, lo);
     }
     store_copies(e, d, 0);
 }
