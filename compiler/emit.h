@@ -28,6 +28,7 @@ typedef struct Scope {
     Lines lines;
     int statements;
     bool declares;
+    SizeRef passes; /* of the innermost loops in one pass of this one; NULL: it is innermost */
     VEC(Memo) memos;
 } Scope;
 
@@ -52,6 +53,9 @@ typedef struct Emit {
     VEC(Count) counts;     /* how often values occur in the statements being written */
     const Kernel *k;       /* being written */
     VEC(Buffer *) scalars; /* MEM_STACK scalars: declared before everything */
+    double cost;           /* of the loop being written, in nanoseconds; 0: that of copying */
+    Text shared;           /* the functions of loops that threads may share */
+    Identifiers functions; /* their names */
 } Emit;
 
 /* ---- emit_name.c ---- */
@@ -146,8 +150,17 @@ void store_copies(Emit *e, const Def *d, int skip);
 
 void emit_scan(Emit *e, const Kernel *k);
 
+/* ---- emit_share.c ---- */
+
+/* The outermost loop, with independent passes, as a function of its own that threads may share, and
+ * the call of it as a statement of the kernel. False: it is not worth it, or not possible. `pragma`
+ * stands above the loop, or is NULL. */
+bool share_loop(Emit *e, const Scope *s, SizeRef size, const char *pragma);
+
 /* ---- emit_note.c ---- */
 
+/* The number of an equation, or of a definition that only stores. */
+int number_of(const Emit *e, const Def *d);
 /* Gives every definition a name and every equation a number, in the order of the kernels. */
 void number_equations(Emit *e);
 /* The equations of the entry, and its work area, as lines of a comment. */
@@ -168,6 +181,12 @@ Emit *new_emit(Code *c);
 void print_function(Text *out, Emit *e);
 /* "const float (*x)[784]": a pointer to rows, or to elements; `qualifier` stands before the name. */
 const char *pointer_declaration(const Buffer *b, const char *name, const char *qualifier);
+const char *scalar_type(const Buffer *b); /* of one on the stack */
+void declare_array(Text *out, const Buffer *b);
+/* Arguments of the entry's function: "const float (*NN_RESTRICT x)[784]" with that qualifier. */
+typedef struct Signature Signature;
+const char *input_declaration(const Code *c, const Signature *s, int i, const char *qualifier);
+const char *output_declaration(const Code *c, const Signature *s, int i, const char *qualifier);
 /* The array behind an argument, NULL when nothing reads it (or the output is a set). */
 Buffer *leaf_buffer(const Code *c, Memory memory, const char *access);
 Buffer *output_buffer(const Code *c, const char *access);
@@ -197,12 +216,12 @@ void print_helpers(Text *out, const char *functions);
 /* ---- emit_header.c ---- */
 
 /* The C interface of an entry. */
-typedef struct Signature {
+struct Signature {
     bool has_model, model_is_const;
     const char *returns;   /* C type; "void" */
     Lines inputs, outputs; /* names of the arguments */
     Identifiers ids;       /* all of them */
-} Signature;
+};
 Signature signature_of(const Program *p, const Entry *e);
 /* "float mnist_train(mnist *m, int N, ..., void *work)" */
 const char *prototype(const Program *p, const Entry *e);

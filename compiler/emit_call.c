@@ -95,13 +95,17 @@ static void emit_product(Emit *e, const Def *d, int which)
                     scratch_text(e)));
 }
 
+/* Products of different batches do not depend on each other. */
 void emit_gemm(Emit *e, const Def *d)
 {
+    enum { FLOPS_A_NANOSECOND = 100 };
     const Shape *shape = d->products.at[0].shape;
     int batch = shape->rank - 2;
+    e->cost = work_flops(e->k->work) / FLOPS_A_NANOSECOND;
     for (int i = 0; i < batch; i++) open_loop(e, shape->size[i]);
     for (int i = 0; i < d->products.n; i++) emit_product(e, d, i);
-    for (int i = batch; i-- > 0;) close_loop(e, shape->size[i], false);
+    for (int i = batch; i-- > 0;) close_loop(e, shape->size[i], true);
+    e->cost = 0;
     store_copies(e, d, 0);
 }
 

@@ -75,13 +75,13 @@ const char *pointer_declaration(const Buffer *b, const char *name, const char *q
 }
 
 /* A half is kept as its bits, a truth value as an int unless a pointer goes to it. */
-static const char *scalar_type(const Buffer *b)
+const char *scalar_type(const Buffer *b)
 {
     bool stored = b->as_stored || b->type.elem == ELEM_F16;
     return stored ? c_type(b->type.elem) : c_value_type(b->type.elem);
 }
 
-static void declare_array(Text *out, const Buffer *b)
+void declare_array(Text *out, const Buffer *b)
 {
     text_add(out, "    %s %s", c_type(b->type.elem), b->name);
     if (b->flat) text_add(out, "[%ld]", shape_upper(&b->type.shape));
@@ -223,20 +223,20 @@ Buffer *output_buffer(const Code *c, const char *access)
     return NULL;
 }
 
-static const char *pass_input(const Code *c, const Signature *s, int i)
+const char *input_declaration(const Code *c, const Signature *s, int i, const char *qualifier)
 {
     const Type *t = &c->entry->inputs.at[i].type;
     Buffer *b = leaf_buffer(c, MEM_INPUT, s->inputs.at[i]);
     if (!t->shape.rank) return format("%s %s", c_type(t->elem), s->inputs.at[i]);
-    if (!b) return format("const %s *NN_RESTRICT %s", c_type(t->elem), s->inputs.at[i]);
-    return pointer_declaration(b, s->inputs.at[i], "NN_RESTRICT ");
+    if (!b) return format("const %s *%s%s", c_type(t->elem), qualifier, s->inputs.at[i]);
+    return pointer_declaration(b, s->inputs.at[i], qualifier);
 }
 
-static const char *pass_output(const Code *c, const Signature *s, int i)
+const char *output_declaration(const Code *c, const Signature *s, int i, const char *qualifier)
 {
     Buffer *b = output_buffer(c, s->outputs.at[i]);
-    if (!b) return format("%s_params *NN_RESTRICT %s", c->program->name, s->outputs.at[i]);
-    return pointer_declaration(b, s->outputs.at[i], "NN_RESTRICT ");
+    if (!b) return format("%s_params *%s%s", c->program->name, qualifier, s->outputs.at[i]);
+    return pointer_declaration(b, s->outputs.at[i], qualifier);
 }
 
 /* The head of the function that is compiled once per instruction set: arrays as pointers to rows. */
@@ -255,9 +255,9 @@ static void print_head(Text *out, const Code *c, const Signature *s)
     for (int i = 0; i < c->entry->dims.n; i++, sep = ", ")
         text_add(&line, "%sint %s", sep, c->entry->dims.at[i]->name);
     for (int i = 0; i < c->entry->inputs.n; i++, sep = ", ")
-        text_add(&line, "%s%s", sep, pass_input(c, s, i));
+        text_add(&line, "%s%s", sep, input_declaration(c, s, i, "NN_RESTRICT "));
     for (int i = 0; i < c->entry->outputs.n && !c->result; i++, sep = ", ")
-        text_add(&line, "%s%s", sep, pass_output(c, s, i));
+        text_add(&line, "%s%s", sep, output_declaration(c, s, i, "NN_RESTRICT "));
     text_add(&line, is_init ? ")" : "%svoid *NN_RESTRICT work)", sep);
     wrap_lines(out, line.s, 0);
 }
@@ -283,6 +283,10 @@ static const char *function_body(Emit *e)
     reserve_sizes(&ids);
     e->ids = &ids;
     e->noted = NEW_N(bool, c->g->nodes.n + 1);
+    e->shared = (Text){0};
+    e->functions = (Identifiers){0};
+    for (int i = 0; i < c->program->entries.n; i++)
+        vec_push(&e->functions.taken, c_identifier(c->program->entries.at[i]->name));
     name_buffers(e);
     for (int i = 0; i < c->kernels.n; i++) emit_kernel(&kernels, e, c->kernels.at[i]);
     bool is_init = c->entry == c->program->init;
@@ -308,7 +312,7 @@ void print_function(Text *out, Emit *e)
     for (int i = 0; i < e->c->buffers.n; i++) e->c->buffers.at[i]->used = false;
     const char *body = function_body(e);
     Signature s = signature_of(e->c->program, e->c->entry);
-    text_add(out, "\n");
+    text_add(out, "%s\n", e->shared.s ? e->shared.s : "");
     print_head(out, e->c, &s);
     while (*body == '\n') body++;
     text_add(out, "{\n%s}\n", body);

@@ -283,7 +283,8 @@ bool has_word(const char *text, const char *word)
     size_t n = strlen(word);
     char before = ' ';
     for (const char *p = behind_comments(text); *p; before = *p, p = behind_comments(p + 1)) {
-        bool starts = !isalnum((unsigned char)before) && before != '_' && !strncmp(p, word, n);
+        bool apart = !isalnum((unsigned char)before) && !strchr("_.>", before); /* no member */
+        bool starts = apart && !strncmp(p, word, n);
         if (starts && !isalnum((unsigned char)p[n]) && p[n] != '_') return true;
     }
     return false;

@@ -161,7 +161,7 @@ static int print_left(Text *out, const char *line, const char *margin)
 static void print_equation(Text *out, Emit *e, const Node *n, const Def *d, const char *margin)
 {
     enum { REMARK = 52 };
-    int number = d && d->is_store ? e->store_number[d->id] : e->number[n->id];
+    int number = d ? number_of(e, d) : e->number[n->id];
     const char *left = format("(%d) %s", number, equation_text(e, n, d));
     int length = 0;
     for (const char *s = left; *s; s += *s == '\n') {
@@ -224,11 +224,15 @@ void print_kernel_note(Text *out, Emit *e, const Kernel *k)
     text_add(out, "    /* %s */\n", note.s ? note.s : "");
 }
 
-static int number_of_kernel(Emit *e, int order)
+int number_of(const Emit *e, const Def *d)
+{
+    return d->is_store ? e->store_number[d->id] : e->number[d->node->id];
+}
+
+static int number_of_kernel(const Emit *e, int order)
 {
     const Kernel *k = e->c->kernels.at[order];
-    const Def *d = k->defs.at[k->defs.n - 1];
-    return d->is_store ? e->store_number[d->id] : e->number[d->node->id];
+    return number_of(e, k->defs.at[k->defs.n - 1]);
 }
 
 /* Numbers are given kernel by kernel, so a kernel's follow those of the one before. */

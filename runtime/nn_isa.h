@@ -29,6 +29,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 #include "nn.h"
 
 #define NN_CAT_(a, b) a##_##b
@@ -143,6 +146,46 @@ extern double fma(double, double, double) NN_THROW __attribute__((const));
 #define NN_ONE_FMA 0
 #endif
 #define NN_CALL(f) f##_one
+#endif
+
+/* NN_SHARE(rows, cost, f(nn_from, nn_to, ..)) runs the passes 0 .. rows - 1 of a loop, `cost`
+ * nanoseconds each, by calls of f: one call, and with -fopenmp one for each thread that gets enough to
+ * do. nn_parts says how many that is: one where threads are at work already. Rows belong to one
+ * thread, so that no bit depends on how many there are. */
+#ifdef _OPENMP
+#define NN_PART_COST 15000.0 /* nanoseconds of a thread at least; opening a region takes 3000 */
+static inline int nn_parts(int rows, double cost)
+{
+    const double most = rows * cost / NN_PART_COST;
+    int parts = omp_in_parallel() ? 1 : omp_get_max_threads();
+    if (rows < parts)
+        parts = rows;
+    if (most < parts)
+        parts = (int)most;
+    return parts < 1 ? 1 : parts;
+}
+#define NN_SHARE(rows, cost, call)                                                               \
+    do {                                                                                         \
+        const int nn_rows = (rows), nn_n = nn_parts(nn_rows, (cost));                            \
+        _Pragma("omp parallel for schedule(static) num_threads(nn_n) if (nn_n > 1)")             \
+        for (int nn_part = 0; nn_part < nn_n; nn_part++) {                                       \
+            const int nn_from = (int)((int64_t)nn_rows * nn_part / nn_n);                        \
+            const int nn_to = (int)((int64_t)nn_rows * (nn_part + 1) / nn_n);                    \
+            call;                                                                                \
+        }                                                                                        \
+    } while (0)
+/* Scratch of the caller is for one thread; of several, each has its own. */
+#define NN_OWN_SCRATCH(p, bytes)            \
+    float nn_own[(bytes) / sizeof(float)];  \
+    if (omp_in_parallel())                  \
+    p = nn_own
+#else
+#define NN_SHARE(rows, cost, call)             \
+    do {                                       \
+        const int nn_from = 0, nn_to = (rows); \
+        call;                                  \
+    } while (0)
+#define NN_OWN_SCRATCH(p, bytes) (void)0
 #endif
 
 /* gcc sees arrays that a loop over 0 < i < N fills, and the case N = 0 in which it does not; and g++ 12

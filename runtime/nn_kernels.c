@@ -57,19 +57,7 @@ typedef void nn_product_fn(int M, int N, int K, const float *A, size_t lda, cons
                            float *ws);
 
 #ifdef _OPENMP
-#include <omp.h>
-
-enum { NN_PART_ROWS = 32, NN_PART_WORK = 1 << 20 }; /* of a thread at least: some 20 microseconds */
-
-/* How many threads share the product: as many as have enough to do, in a parallel region one. */
-static int nn_parts(int M, int N, int K)
-{
-    const double work = (double)M * N * K / NN_PART_WORK;
-    int parts = omp_in_parallel() ? 1 : omp_get_max_threads();
-    if (M / NN_PART_ROWS < parts)
-        parts = M / NN_PART_ROWS;
-    return work < parts ? (int)work : parts;
-}
+enum { NN_PART_ROWS = 32 }; /* of a thread at least */
 
 /* The rows of one thread, with scratch of its own where there is any. */
 NN_NOINLINE void nn_part(nn_product_fn *f, int copies, int M, int N, int K, const float *A,
@@ -88,7 +76,8 @@ static void nn_share(nn_product_fn *f, size_t step, int M, int N, int K, const f
                      unsigned flags, float *ws)
 {
 #ifdef _OPENMP
-    const int parts = nn_parts(M, N, K), copies = ws != NULL;
+    const double cost = 0.02 * NN_PART_ROWS * N * K; /* 50 multiply-adds a nanosecond */
+    const int parts = nn_parts(M / NN_PART_ROWS, cost), copies = ws != NULL;
     if (parts > 1) {
 #pragma omp parallel for num_threads(parts) schedule(static)
         for (int p = 0; p < parts; p++) {

@@ -78,7 +78,17 @@ model() {
     built=$(cost "$cc" -O2 $openmp -I"$runtime" -c "$out/$name.c" -o "$out/$name.$cc.o")
     "$cc" -O2 $openmp -I"$runtime" -I"$out" -DMODEL="$name" -DX=$X -DX_CLASSES=$XC -DT=$T \
         -DT_CLASSES=$TC -DY=$Y -DWORK="${upper}_WORK" $flag -o "$out/$name.$cc" \
-        "$here/model.c" "$out/$name.$cc.o" "$build/libnnrt.a" -lm
+        "$here/model.c" "$out/$name.$cc.o" $(library "$cc") -lm
+}
+
+# The runtime: for several threads, compiled here for the OpenMP of that compiler
+library() {
+    if [ -z "$openmp" ]; then echo "$build/libnnrt.a" && return; fi
+    for file in kernels random isa file; do
+        [ "$out/nn_$file.$1.o" -nt "$build/libnnrt.a" ] ||
+            "$1" -O2 $openmp -I"$runtime" -c "$runtime/nn_$file.c" -o "$out/nn_$file.$1.o"
+        echo "$out/nn_$file.$1.o"
+    done
 }
 
 # bytes FILE MACRO: what a generated header says a work area takes

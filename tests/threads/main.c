@@ -10,7 +10,7 @@
 
 static net m;
 static float x[97 * 300];
-static int32_t t[97];
+static int32_t t[97], words[7 * 41 + 1];
 static _Alignas(64) char work[NET_WORK];
 
 int main(void)
@@ -22,8 +22,9 @@ int main(void)
 #endif
     nn_normal(x, 97 * 300, 1, 0, 0);
     for (int i = 0; i < 97; i++) t[i] = i % 10;
+    for (int i = 0; i < 7 * 41 + 1; i++) words[i] = i * i % 29;
     net_init(&m, 1);
-    for (int step = 0; step < 3; step++) net_train(&m, x, t, work);
+    for (int step = 0; step < 3; step++) net_train(&m, x, t, words, words + 1, work);
     for (size_t i = 0; i < sizeof m.params / sizeof(float); i++) {
         unsigned bits;
         memcpy(&bits, (const float *)&m.params + i, sizeof bits);

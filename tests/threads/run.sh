@@ -26,6 +26,8 @@ build() {
 }
 
 "$NNC" compile $here/net.nn -o "$SCRATCH" || echo "FAILED to compile $here/net.nn"
+shared=$(grep -c NN_SHARE "$SCRATCH/net.c")
+check "loops that threads share" "$([ "$shared" -ge 15 ] && echo many)" many
 build "${CC:-cc}" one
 expected=$("$SCRATCH/one")
 for cc in gcc clang; do
@@ -41,7 +43,8 @@ for cc in gcc clang; do
     done
 done
 
-for isa in avx512 avx2; do check "NN_ISA=$isa" "$(NN_ISA=$isa "$SCRATCH/one")" "$expected"; done
+# a word that is none of them is as if nothing were set
+for isa in avx512 avx2 "" avx; do check "NN_ISA=$isa" "$(NN_ISA=$isa "$SCRATCH/one")" "$expected"; done
 without=$(NN_ISA=sse2 "$SCRATCH/one")
 check "NN_ISA=scalar" "$(NN_ISA=scalar "$SCRATCH/one")" "$without"
 build "${CC:-cc}" plain -DNN_SCALAR
