@@ -28,6 +28,7 @@ static void show_after(Text *out, Program *p, Entry *e, const Pass *pass)
 {
     Code *c = NULL;
     for (const Pass *step = passes; step <= pass; step++) {
+        if (step->arrange) e = step->arrange(e);
         if (step->start) c = step->start(p, e);
         if (step->loops) step->loops(c);
     }

@@ -7,6 +7,7 @@ static const char *kind_text(const Kernel *k)
 {
     switch (k->kind) {
     case DEF_GEMM: return "product";
+    case DEF_CONV: return "convolution";
     case DEF_JOIN: return "join";
     case DEF_SCATTER: return "scatter";
     case DEF_DRAW: return "draw";

@@ -140,6 +140,7 @@ void emit_arg(Emit *e, const Def *d);
 /* ---- emit_call.c ---- */
 
 void emit_gemm(Emit *e, const Def *d);
+void emit_conv(Emit *e, const Def *d);
 void emit_join(Emit *e, const Def *d);
 void emit_scatter(Emit *e, const Def *d);
 void emit_unwindow(Emit *e, const Def *d);

@@ -109,6 +109,49 @@ void emit_gemm(Emit *e, const Def *d)
     store_copies(e, d, 0);
 }
 
+/* ---- convolutions ---- */
+
+static const char *first_element(Emit *e, Node *n)
+{
+    Affine start = affine_const(size_const(0));
+    return array_text(memory_of(e->c, array_of(e->c, n)), &start);
+}
+
+static const char *three_sizes(const SizeRef *s)
+{
+    return format("{%s, %s, %s}", c_size(s[0]), c_size(s[1]), c_size(s[2]));
+}
+
+/* The sizes of a convolution as a struct of the runtime: x, y, window, stride, pad, dilation. */
+static const char *conv_sizes(const Node *n)
+{
+    const Attr *a = &n->attr;
+    const Shape *x = n->op == OP_CONV_DATA ? &n->type.shape : &n->in[0]->type.shape;
+    const Shape *y = n->op == OP_CONV ? &n->type.shape : &n->in[n->op == OP_CONV_WEIGHTS]->type.shape;
+    const Shape *k = n->op == OP_CONV_WEIGHTS ? &n->type.shape : &n->in[1]->type.shape;
+    return format("{%s, %s, {%s, %s}, {%d, %d}, {%s, %s}, {%d, %d}}",
+                  three_sizes(&x->size[1]), three_sizes(&y->size[1]), c_size(k->size[2]),
+                  c_size(k->size[3]), a->perm[0], a->perm[1], c_size(a->lo[0]), c_size(a->lo[1]),
+                  a->perm[2], a->perm[3]);
+}
+
+void emit_conv(Emit *e, const Def *d)
+{
+    const Node *n = d->conv;
+    Affine start = affine_const(size_const(0));
+    const char *form = n->op == OP_CONV ? "" : n->op == OP_CONV_DATA ? "_data" : "_weights";
+    const char *batch = c_size(n->in[0]->type.shape.size[0]);
+    const char *a = first_element(e, n->in[0]), *b = first_element(e, n->in[1]);
+    const char *to = array_text(d->home, &start), *more = "";
+    if (n->op == OP_CONV)
+        more = format("%s, %s, ", d->bias ? bias_text(e, d->bias) : "NULL", flags_text(d, true, true));
+    const char *sizes = c_unique(e->ids, "sizes");
+    add_declaration(e, 0, format("const struct nn_conv_sizes %s = %s;", sizes, conv_sizes(n)));
+    add_line(e, 0, format("nn_conv%s%s(%s, &%s, %s, %s, %s, %s%s);", form, suffix(d->node), batch,
+                          sizes, a, b, to, more, scratch_text(e)));
+    store_copies(e, d, 0);
+}
+
 /* ---- random numbers ---- */
 
 void emit_draw(Emit *e, const Def *d)

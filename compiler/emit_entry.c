@@ -182,6 +182,7 @@ static void emit_kernel(Text *out, Emit *e, const Kernel *k)
     e->scope[0] = (Scope){.var = {"", size_const(1), 0}};
     switch (k->kind) {
     case DEF_GEMM: emit_gemm(e, k->defs.at[0]); break;
+    case DEF_CONV: emit_conv(e, k->defs.at[0]); break;
     case DEF_JOIN: emit_join(e, k->defs.at[0]); break;
     case DEF_SCATTER:
         if (k->defs.at[0]->node->op == OP_UNWINDOW)

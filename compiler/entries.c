@@ -7,17 +7,20 @@
 
 /* Gradients are built by `lower`, where `grad` stands in the text. */
 const Pass passes[] = {
-    {"parse", NULL, NULL, NULL, NULL, "the text as it was understood, in standard form"},
-    {"lower", NULL, NULL, NULL, NULL,
+    {"parse", NULL, NULL, NULL, NULL, NULL, "the text as it was understood, in standard form"},
+    {"lower", NULL, NULL, NULL, NULL, NULL,
      "functions and layers written out, shapes known, gradients built"},
-    {"simplify", simplify_entry, NULL, NULL, NULL, "the same values by less work"},
-    {"hoist", hoist_entry, NULL, NULL, NULL, "recurrences without what all steps can share"},
-    {"recompute", NULL, recompute, NULL, NULL,
+    {"simplify", simplify_entry, NULL, NULL, NULL, NULL, "the same values by less work"},
+    {"hoist", hoist_entry, NULL, NULL, NULL, NULL, "recurrences without what all steps can share"},
+    {"recompute", NULL, recompute, NULL, NULL, NULL,
      "values that --max-ram has no room for computed again"},
-    {"fuse", NULL, NULL, fuse, NULL, "equations that share their loops gathered in kernels"},
-    {"schedule", NULL, NULL, NULL, schedule, "kernels in the order that needs the least memory"},
-    {"plan", NULL, NULL, NULL, plan, "a place in the work area for every array"},
-    {NULL, NULL, NULL, NULL, NULL, NULL},
+    {"layout", NULL, NULL, layout, NULL, NULL,
+     "convolutions found, the order of axes in memory chosen"},
+    {"fuse", NULL, NULL, NULL, fuse, NULL, "equations that share their loops gathered in kernels"},
+    {"schedule", NULL, NULL, NULL, NULL, schedule,
+     "kernels in the order that needs the least memory"},
+    {"plan", NULL, NULL, NULL, NULL, plan, "a place in the work area for every array"},
+    {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };
 
 bool is_chosen(const Entry *e)
@@ -39,7 +42,7 @@ void graph_passes(Program *p, Entry *e, const char *last)
 
 Code *compile_entry(Program *p, Entry *e)
 {
-    Code *c = fuse(p, e);
+    Code *c = fuse(p, layout(e));
     schedule(c);
     plan(c);
     return c;

@@ -211,6 +211,16 @@ static void write_opening(Text *out, const Node *n)
         text_add(out, *offset == '-' ? " - %s" : " + %s", offset + (*offset == '-'));
 }
 
+/* ", pad = (1, 1), stride = (2, 2)": what is not 0 or 1. */
+static void write_taps(Text *out, const Node *n)
+{
+    const Attr *a = &n->attr;
+    if (!size_is(a->lo[0], 0) || !size_is(a->lo[1], 0))
+        text_add(out, ", pad = (%s, %s)", size_text(a->lo[0]), size_text(a->lo[1]));
+    if (a->perm[0] != 1 || a->perm[1] != 1) text_add(out, ", stride = (%d, %d)", a->perm[0], a->perm[1]);
+    if (a->perm[2] != 1 || a->perm[3] != 1) text_add(out, ", dilation = (%d, %d)", a->perm[2], a->perm[3]);
+}
+
 /* [a, b, c] of scalars is built as a concatenation of vectors of size 1. */
 static bool is_array_literal(const Node *n)
 {
@@ -279,6 +289,7 @@ static void write_primary(Text *out, Names *m, const Node *n)
         write_sizes(out, &n->type.shape);
     }
     if (n->op == OP_WINDOW || n->op == OP_UNWINDOW) write_opening(out, n);
+    if (n->op == OP_CONV || n->op == OP_CONV_DATA || n->op == OP_CONV_WEIGHTS) write_taps(out, n);
     if (n->op == OP_CONCAT) write_axes(out, 1u << n->attr.k, 1);
     if (n->op == OP_REVERSE) write_axes(out, n->attr.axes, 1);
     text_add(out, ")");

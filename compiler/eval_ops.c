@@ -228,6 +228,30 @@ static void eval_unwindow(const Node *n, const Surroundings *around, const Tenso
     for (long i = 0; i < a->count; i++, walk_next(&w)) add_to(y, w.at, a->v[i]);
 }
 
+/* Every tap of every output: the product of two of image, kernel and result is added to the third. */
+static void eval_conv(const Node *n, const Surroundings *around, Tensor *a, Tensor *b, Tensor *y)
+{
+    Tensor *image = n->op == OP_CONV_DATA ? y : a, *kernel = n->op == OP_CONV_WEIGHTS ? y : b;
+    Tensor *result = n->op == OP_CONV ? y : n->op == OP_CONV_DATA ? a : b;
+    const long *x = image->size, *k = kernel->size, *r = result->size;
+    long pad[2] = {size_eval(n->attr.lo[0], around->dims), size_eval(n->attr.lo[1], around->dims)};
+    memset(y->v, 0, sizeof(double) * (size_t)y->count);
+    for (long i = 0; i < result->count / r[3] * k[2] * k[3]; i++) {
+        long q = i % k[3], p = i / k[3] % k[2], at = i / k[3] / k[2];
+        long row = at / r[2] % r[1] * n->attr.perm[0] - pad[0] + p * n->attr.perm[2];
+        long column = at % r[2] * n->attr.perm[1] - pad[1] + q * n->attr.perm[3];
+        if (row < 0 || row >= x[1] || column < 0 || column >= x[2]) continue;
+        for (long o = 0; o < k[0]; o++)
+            for (long c = 0; c < k[1]; c++) {
+                long in = ((at / r[2] / r[1] * x[1] + row) * x[2] + column) * x[3] + c;
+                long weight = ((o * k[1] + c) * k[2] + p) * k[3] + q, out = at * r[3] + o;
+                if (y == result) add_to(y, out, image->v[in] * kernel->v[weight]);
+                else if (y == image) add_to(y, in, result->v[out] * kernel->v[weight]);
+                else add_to(y, weight, image->v[in] * result->v[out]);
+            }
+    }
+}
+
 static void eval_concat(const Node *n, Tensor *const *in, Tensor *y)
 {
     long lo[MAX_RANK] = {0};
@@ -324,6 +348,7 @@ void eval_node(const Node *n, Tensor *const *in, const Surroundings *around, Ten
     case OP_SCATTER: eval_scatter(n, around, in[0], in[1], y); break;
     case OP_WINDOW: eval_window(n, around, in[0], y); break;
     case OP_UNWINDOW: eval_unwindow(n, around, in[0], y); break;
+    case OP_CONV: case OP_CONV_DATA: case OP_CONV_WEIGHTS: eval_conv(n, around, in[0], in[1], y); break;
     case OP_CUSTOM: copy_values(in[((const Custom *)n->attr.ref)->n_inputs + n->attr.k], y); break;
     default: eval_fold(n, in[0], y); break;
     }

@@ -42,6 +42,9 @@ static bool stands_alone(const Node *n)
     switch (n->op) {
     case OP_SUM:
     case OP_MATMUL: return !unrolled_terms(n);
+    case OP_CONV:
+    case OP_CONV_DATA:
+    case OP_CONV_WEIGHTS:
     case OP_DRAW:
     case OP_CONCAT:
     case OP_PAD:
@@ -125,6 +128,14 @@ Node *stride_of(const Choice *c, Node *n, int axis, SizeRef *stride)
         opaque |= !own;
     }
     return opaque || (is_free(b) && !is_leaf_memory(b)) ? NULL : b;
+}
+
+/* Convolutions read arrays, from the first element to the last. */
+static void force_images(Choice *c)
+{
+    for (int i = 0; i < c->g->nodes.n; i++)
+        for (int k = 0; c->live[i] && is_convolution(c->g->nodes.at[i]) && k < 2; k++)
+            force(c, array_of(NULL, c->g->nodes.at[i]->in[k]));
 }
 
 /* Can the runtime's product read n in place: rows, or columns when turned, one after another? */
@@ -252,6 +263,8 @@ static void give_owner(Choice *c, Node *n, int owner)
         add_owner(c, see_through(head->products.at[k].a), owner);
         add_owner(c, see_through(head->products.at[k].b), owner);
     }
+    for (int k = 0; head && head->conv && k < 2; k++)
+        add_owner(c, see_through(head->conv->in[k]), owner);
     if (head && head->bias) add_owner(c, see_through(head->bias), owner);
 }
 
@@ -421,6 +434,7 @@ void choose_definitions(Code *code, const TargetList *targets)
     share_signs(&c);
     memset(c.users, 0, sizeof *c.users * (size_t)code->g->nodes.n);
     count_users(&c);
+    force_images(&c);
     estimate_costs(&c);
     match_products(&c);
     choose(&c);

@@ -1,7 +1,7 @@
-/* fuse_product.c - matrix products with what follows them.
+/* fuse_product.c - matrix products and convolutions with what follows them.
  * In: a graph with counts of users. Out: for each product of the runtime's size the longest chain of
  * sums, one bias and an activation behind it that nothing else looks into; the runtime computes the
- * whole chain at once. */
+ * whole chain at once. A convolution takes along one bias and an activation. */
 #include "fuse.h"
 
 #include <string.h>
@@ -42,10 +42,16 @@ static Node *same_rows(const Choice *c, Node *n)
 static bool collect_sum(const Choice *c, Node *n, Def *d, bool top)
 {
     n = same_rows(c, see_through(n));
-    if (n->op == OP_MATMUL && !is_small_product(n) && (top || only_user(c, n))) {
+    if (n->op == OP_MATMUL && !is_small_product(n) && !d->conv && (top || only_user(c, n))) {
         Product p = {see_through(n->in[0]), see_through(n->in[1]), &n->type.shape};
         if (d->products.n && !shape_equal(p.shape, d->products.at[0].shape)) return false;
         vec_push(&d->products, p);
+        return true;
+    }
+    bool free = !d->conv && !d->products.n;
+    if (is_convolution(n) && (top || (n->op == OP_CONV && only_user(c, n))) && free) {
+        d->conv = n;
+        d->kind = DEF_CONV;
         return true;
     }
     if (n->op == OP_ADD && (top || only_user(c, n)))
@@ -104,9 +110,11 @@ static void match_product(Choice *c, Node *n)
         d.act = act;
         sum = of;
     }
-    if (sum->op != OP_ADD && sum->op != OP_MATMUL) return;
-    if (!collect_sum(c, sum, &d, true) || d.products.n == 0) return;
-    if (d.transpose && !shape_equal(d.products.at[0].shape, &result->type.shape)) return;
+    if (sum->op != OP_ADD && sum->op != OP_MATMUL && !is_convolution(sum)) return;
+    if (!collect_sum(c, sum, &d, true) || (d.products.n == 0 && !d.conv)) return;
+    if (d.transpose && d.products.n && !shape_equal(d.products.at[0].shape, &result->type.shape)) return;
+    if (d.transpose && d.conv) return;
+    if (d.conv && d.conv->op != OP_CONV && d.conv != n) return;
     c->head[n->id] = NEW(Def);
     *c->head[n->id] = d;
     absorb_sum(c, sum, &d);

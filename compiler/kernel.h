@@ -112,6 +112,7 @@ typedef enum DefKind {
     DEF_FOLD, /* accumulated over the axes `reduced` of the domain */
     DEF_ARG,  /* argmax, argmin */
     DEF_GEMM, /* matrix products by the runtime */
+    DEF_CONV, /* a convolution or a derivative of one by the runtime */
     DEF_JOIN, /* concat, pad: each part by itself */
     DEF_SCATTER,
     DEF_DRAW,
@@ -141,6 +142,7 @@ struct Def {
     bool by_rows;    /* its domain is [k, m, n] rather than [.., m, n, k] */
     bool in_row;     /* a sum, maximum, dot product of whole rows by the runtime */
     /* DEF_GEMM: act(product + product + .. + bias), then perhaps transposed and reshaped */
+    Node *conv; /* DEF_CONV: act(conv + bias) */
     VEC(Product) products;
     Node *transpose; /* NULL: none; keeps the last axis */
     Node *bias;
@@ -232,6 +234,7 @@ long unrolled_terms(const Node *n);
 /* The elements of the operands in term t of element ix of such a value. */
 void term_indices(const Node *n, const Index *ix, long t, Index operands[2]);
 bool is_small_product(const Node *n);
+bool is_convolution(const Node *n);
 
 /* A matrix in memory, as the runtime's product reads it: element (i, j) at start + i*ld + j, or
  * when turned at start + i + j*ld. */
@@ -245,6 +248,9 @@ typedef struct Matrix {
 /* n as a matrix over its last two axes, `batch` numbering the axes before them. Needs a node for
  * which fuse has made sure that one exists. */
 Matrix matrix_of(const Code *c, Node *n, Var *const *batch);
+/* The array that n is in another shape, which a convolution reads from its first element on; c: NULL
+ * as long as there are no definitions. */
+Node *array_of(const Code *c, Node *n);
 /* The sizes of the products of d. */
 typedef struct ProductSizes {
     SizeRef m, n, k;
@@ -260,6 +266,7 @@ typedef struct Pass {
     const char *name;
     void (*graph)(Entry *e);
     void (*room)(Program *p, Entry *e);
+    Entry *(*arrange)(Entry *e); /* a copy for the loop level */
     Code *(*start)(Program *p, Entry *e);
     void (*loops)(Code *c);
     const char *help;

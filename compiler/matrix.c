@@ -31,6 +31,13 @@ Matrix matrix_of(const Code *c, Node *n, Var *const *batch)
     return m;
 }
 
+Node *array_of(const Code *c, Node *n)
+{
+    n = see_through(n);
+    while (n->op == OP_RESHAPE && !(c && c->def_of[n->id])) n = see_through(n->in[0]);
+    return n;
+}
+
 ProductSizes product_sizes(const Product *p)
 {
     const Shape *a = &p->a->type.shape, *b = &p->b->type.shape;

@@ -314,8 +314,8 @@ typedef struct Attr {
     long k;                   /* INPUT: which; DRAW: the site; MARK: serial; CONCAT, IOTA, WINDOW: axis; CUSTOM, SCAN: result */
     unsigned axes;            /* WINDOW, UNWINDOW: how many axes stand for one; folds, REVERSE: set of axes (bit i: axis i); BROADCAST: axes of the result that are new */
     int draw;                 /* DRAW: a DrawKind */
-    int perm[MAX_RANK];       /* TRANSPOSE: axis i of the result is axis perm[i] of the operand; WINDOW: factors */
-    SizeRef lo[MAX_RANK];     /* SLICE: first index; PAD: zeros put in front; WINDOW: lo[0] is the offset */
+    int perm[MAX_RANK];       /* TRANSPOSE: axis i of the result is axis perm[i] of the operand; WINDOW: factors; CONV: strides of rows and columns, then dilations */
+    SizeRef lo[MAX_RANK];     /* SLICE: first index; PAD: zeros put in front; WINDOW: lo[0] is the offset; CONV: of rows and columns */
     SizeRef size;             /* SIZE: the value; SCAN: how many steps */
     int copy;                 /* not 0: the value computed again, apart from the first and other copies */
     const void *ref;          /* PARAM, STATE: Slot; TABLE: double[count]; CUSTOM: Custom; SCAN: Scan */
@@ -586,6 +586,14 @@ Graph *simplify_roots(const Graph *g, Node **roots, int n); /* the same for any 
 
 /* Takes out of recurrences what can be computed for all steps at once; e is simplified again. */
 void hoist_entry(Entry *e);
+
+/* ---- layout.c, layout_conv.c: the order of axes in memory ---------------------------------------------------- */
+
+/* The same graph with convolutions, and with channels innermost around them; NULL: it has none, and
+ * the roots are as they were. */
+Graph *layout_roots(const Graph *g, Node **roots, int n);
+/* The same for an entry, which stays as it is: a copy, or e itself where nothing changes. */
+Entry *layout(Entry *e);
 
 /* ---- eval.c: the naive interpreter, in double precision ---------------------------------------------------- */
 

@@ -95,6 +95,17 @@ static size_t product_scratch(const Code *c, const Def *d, const Product *p)
     return wide ? nn_gemm_nn_work_d(m, n, k) : nn_gemm_nn_work(m, n, k);
 }
 
+static size_t conv_scratch(const Node *n)
+{
+    if (!n) return 0;
+    const Shape *k = &n->in[1]->type.shape, *x = &n->in[0]->type.shape;
+    if (n->op == OP_CONV_WEIGHTS) k = &n->type.shape;
+    if (n->op == OP_CONV_DATA) x = &n->type.shape;
+    struct nn_conv_sizes s = {.x = {1, 1, bound(x->size[3])}, .y = {1, 1, bound(k->size[0])}};
+    for (int i = 0; i < 2; i++) s.window[i] = bound(k->size[2 + i]);
+    return elem_bytes(n->type.elem) == 8 ? nn_conv_work_d(&s) : nn_conv_work(&s);
+}
+
 static size_t draw_scratch(const Node *n)
 {
     if (n->op != OP_DRAW || n->attr.draw != DRAW_ORTHOGONAL || !n->type.shape.rank) return 0;
@@ -111,6 +122,7 @@ static void add_scratch(Code *c, Kernel *k)
             size_t need = product_scratch(c, d, &d->products.at[j]);
             if (need > bytes) bytes = need;
         }
+        if (conv_scratch(d->conv) > bytes) bytes = conv_scratch(d->conv);
         if (draw_scratch(d->node) > bytes) bytes = draw_scratch(d->node);
     }
     if (!bytes) return;

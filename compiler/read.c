@@ -62,6 +62,11 @@ bool is_small_product(const Node *n)
     return small && cap(m) * cap(n_) <= SMALL_PRODUCT && cap(m) * cap(n_) * cap(k) <= SMALL_PRODUCT;
 }
 
+bool is_convolution(const Node *n)
+{
+    return n->op == OP_CONV || n->op == OP_CONV_DATA || n->op == OP_CONV_WEIGHTS;
+}
+
 bool is_tiny(const Shape *s)
 {
     long n;
@@ -271,6 +276,10 @@ void each_read(const Code *c, const Def *d, ReadFn *fn, void *context)
             walk_whole(&w, d->products.at[i].a);
             walk_whole(&w, d->products.at[i].b);
         }
+        if (d->bias) walk_whole(&w, d->bias);
+        break;
+    case DEF_CONV:
+        for (int k = 0; k < 2; k++) walk_whole(&w, d->conv->in[k]);
         if (d->bias) walk_whole(&w, d->bias);
         break;
     case DEF_JOIN:

@@ -64,7 +64,7 @@ static void leave_out(Text *out, bool without, const char *part)
 void paste_runtime(Text *out, const Text *source)
 {
     Paste p = {.out = out};
-    bool products = strstr(source->s, "nn_gemm_") != NULL;
+    bool products = strstr(source->s, "nn_gemm_") || strstr(source->s, "nn_conv");
     bool random = strstr(source->s, "nn_uniform") || strstr(source->s, "nn_normal") ||
                   strstr(source->s, "nn_orthogonal");
     const char *opening = strstr(source->s, "*/\n");

@@ -54,6 +54,15 @@ static void tally_node(const Code *c, const Node *n, bool top, Tally *t)
     for (int k = 0; k < n->n_in; k++) tally_node(c, n->in[k], false, t);
 }
 
+/* Every output of every map times every tap. */
+static SizeRef conv_multiplies(const Node *n)
+{
+    const Shape *k = n->op == OP_CONV_WEIGHTS ? &n->type.shape : &n->in[1]->type.shape;
+    const Shape *y = n->op == OP_CONV ? &n->type.shape : &n->in[n->op != OP_CONV_DATA]->type.shape;
+    SizeRef taps = size_mul(k->size[1], size_mul(k->size[2], k->size[3]));
+    return size_mul(shape_count(y), taps);
+}
+
 static Work def_operations(const Code *c, const Def *d)
 {
     Work w = no_work();
@@ -64,8 +73,10 @@ static Work def_operations(const Code *c, const Def *d)
         w.multiplies = size_add(w.multiplies, size_mul(elements, terms));
     }
     if (d->is_store || d->kind == DEF_DRAW) return w;
-    if (!d->products.n) each = (Tally){0};
-    if (!d->products.n) tally_node(c, d->node, true, &each);
+    if (d->conv) w.multiplies = conv_multiplies(d->conv);
+    bool called = d->products.n || d->conv;
+    if (!called) each = (Tally){0};
+    if (!called) tally_node(c, d->node, true, &each);
     w.multiplies = size_add(w.multiplies, size_mul(elements, size_const(each.multiplies)));
     w.others = size_mul(elements, size_const(each.others));
     return w;

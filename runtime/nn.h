@@ -90,6 +90,35 @@ NN_API size_t nn_gemm_nn_work_d(int M, int N, int K);
 NN_API size_t nn_gemm_nt_work_d(int M, int N, int K);
 NN_API size_t nn_gemm_tn_work_d(int M, int N, int K);
 
+/* ---- convolutions -------------------------------------------------------------------------- */
+
+/* Images have their channels innermost: x[N][rows][columns][C], y[N][rows][columns][O]; kernels
+ * are k[O][C][P][Q]. Around the image there are zeros:
+ *   y[n][i][j][o] = act(sum over c, p, q of x[n][s i + d p - pad][s j + d q - pad][c] k[o][c][p][q]
+ *                       + bias[o])
+ * with stride s and dilation d; flags are those of the products without NN_ACC. */
+struct nn_conv_sizes {
+    int x[3], y[3];                       /* rows, columns, channels */
+    int window[2];                        /* P, Q */
+    int stride[2], pad[2], dilation[2];   /* of rows and columns; pad: before the first */
+};
+
+/* forward; dx from dy; dk from x and dy.  ws is scratch of nn_conv_work bytes. */
+NN_API void nn_conv(int N, const struct nn_conv_sizes *s, const float *x, const float *k, float *y,
+                    const float *bias, unsigned flags, void *ws);
+NN_API void nn_conv_data(int N, const struct nn_conv_sizes *s, const float *dy, const float *k,
+                         float *dx, void *ws);
+NN_API void nn_conv_weights(int N, const struct nn_conv_sizes *s, const float *x, const float *dy,
+                            float *dk, void *ws);
+NN_API void nn_conv_d(int N, const struct nn_conv_sizes *s, const double *x, const double *k,
+                      double *y, const double *bias, unsigned flags, void *ws);
+NN_API void nn_conv_data_d(int N, const struct nn_conv_sizes *s, const double *dy,
+                           const double *k, double *dx, void *ws);
+NN_API void nn_conv_weights_d(int N, const struct nn_conv_sizes *s, const double *x,
+                              const double *dy, double *dk, void *ws);
+NN_API size_t nn_conv_work(const struct nn_conv_sizes *s);
+NN_API size_t nn_conv_work_d(const struct nn_conv_sizes *s);
+
 /* ---- arrays of values ---------------------------------------------------------------------- */
 
 /* y[i] = f(x[i]) for i < n.  y == x is allowed. */

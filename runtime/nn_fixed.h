@@ -44,7 +44,8 @@ NN_INLINE void nn_fixed(const int M, const int N, const int K, const float *A, c
     const int n0 = w0 >= 8 ? vectors / w0 : rest ? rest : panels;
     const int left0 = vectors - n0 * w0, full0 = left0 == 0 && tail < NN_VL ? n0 - 1 : n0;
     int j = full0 * w0 * NN_VL;
-    struct nn_panel p = {(size_t)ras, (size_t)cas, (size_t)ldb, (size_t)ldc, K, NN_VL, bias, flags};
+    struct nn_panel p = {(size_t)ras, (size_t)cas, (size_t)ldb, (size_t)ldc, K, NN_VL, bias, flags,
+                         1, 0, 0};
     if (M <= 0 || N <= 0)
         return;
     nn_fixed_rows(M, w0, 0, &p, A, B, C, full0);

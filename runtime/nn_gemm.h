@@ -40,6 +40,13 @@ enum {
 #define NN_COPIES_A(M, N, K) ((N) >= 256 && (K) >= 512 && (M) >= NN_BLOCK_M)
 #endif
 
+/* The flags of one block of k: bias with the first, the activation with the last. */
+NN_INLINE unsigned nn_block_flags(unsigned flags, int first, int last)
+{
+    unsigned all = NN_RELU | NN_TANH | NN_SIGMOID;
+    return (first ? flags : (flags & all) | NN_ACC) & (last ? ~0u : ~all);
+}
+
 #if NN_LEVEL > 0
 
 /* d[K][nv vectors] = B[K][nv vectors], dense */
@@ -201,19 +208,12 @@ NN_NOINLINE void nn_columns(struct nn_panel *p, int M, int N, const float *A, co
     }
 }
 
-/* The flags of one block of k: bias with the first, the activation with the last. */
-NN_INLINE unsigned nn_block_flags(unsigned flags, int first, int last)
-{
-    unsigned all = NN_RELU | NN_TANH | NN_SIGMOID;
-    return (first ? flags : (flags & all) | NN_ACC) & (last ? ~0u : ~all);
-}
-
 /* nn and nt: copy as in nn_columns */
 static void nn_product_blocks(int M, int N, int K, const float *A, size_t lda, const float *B,
                               size_t ldb, float *C, size_t ldc, const float *bias, unsigned flags,
                               int copy, float *ws)
 {
-    struct nn_panel p = {lda, 1, ldb, ldc, K, 0, NULL, flags};
+    struct nn_panel p = {lda, 1, ldb, ldc, K, 0, NULL, flags, 1, 0, 0};
     const int blocks = copy ? (K + NN_BLOCK_K - 1) / NN_BLOCK_K : 1;
     for (int t = 0, k0 = 0; t == 0 || t < blocks; t++, k0 += p.K) {
         p.K = blocks > 1 ? (K - k0 + blocks - t - 1) / (blocks - t) : K;
@@ -247,7 +247,7 @@ static void nn_product_tn(int M, int N, int K, const float *A, size_t lda, const
                           size_t ldb, float *C, size_t ldc, const float *bias, unsigned flags,
                           float *ws)
 {
-    struct nn_panel p = {1, lda, ldb, ldc, K, 0, NULL, flags};
+    struct nn_panel p = {1, lda, ldb, ldc, K, 0, NULL, flags, 1, 0, 0};
     if (M <= 0 || N <= 0)
         return;
     if (!ws || !NN_COPIES_A(M, N, K) || lda % 256 != 0 || (size_t)K * lda < NN_LARGE) {

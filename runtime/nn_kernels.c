@@ -1,4 +1,4 @@
-/* nn_kernels.c - the public matrix products and functions over arrays.
+/* nn_kernels.c - the public matrix products, convolutions and functions over arrays.
  *
  * In come the arguments of nn.h, out goes a call of the version for this processor: the headers
  * below are compiled here once per instruction set. */
@@ -11,6 +11,7 @@
 #include "nn_reduce.h"
 #include "nn_gemm.h"
 #include "nn_gemm_d.h"
+#include "nn_conv.h"
 
 #define nn_map_exp NN_NAME(nn_map_exp)
 #define nn_map_log NN_NAME(nn_map_log)
@@ -169,6 +170,55 @@ NN_API size_t nn_gemm_nt_work_d(int M, int N, int K)
 NN_API size_t nn_gemm_tn_work_d(int M, int N, int K)
 {
     return nn_gemm_nn_work_d(M, N, K);
+}
+
+NN_API void nn_conv(int N, const struct nn_conv_sizes *s, const float *x, const float *k, float *y,
+                    const float *bias, unsigned flags, void *ws)
+{
+    NN_CALL(nn_conv_forward)
+    (N, s, x, k, y, bias, flags, ws, sizeof *x, NN_CALL(nn_strip_f));
+}
+
+NN_API void nn_conv_data(int N, const struct nn_conv_sizes *s, const float *dy, const float *k,
+                         float *dx, void *ws)
+{
+    NN_CALL(nn_conv_backward)(N, s, dy, k, dx, ws, sizeof *dy, NN_CALL(nn_strip_f));
+}
+
+NN_API void nn_conv_weights(int N, const struct nn_conv_sizes *s, const float *x, const float *dy,
+                            float *dk, void *ws)
+{
+    NN_CALL(nn_conv_backward_weights)(N, s, x, dy, dk, ws, sizeof *x, NN_CALL(nn_strip_f));
+}
+
+NN_API void nn_conv_d(int N, const struct nn_conv_sizes *s, const double *x, const double *k,
+                      double *y, const double *bias, unsigned flags, void *ws)
+{
+    NN_CALL(nn_conv_forward)
+    (N, s, x, k, y, bias, flags, ws, sizeof *x, NN_CALL(nn_strip_of_doubles));
+}
+
+NN_API void nn_conv_data_d(int N, const struct nn_conv_sizes *s, const double *dy,
+                           const double *k, double *dx, void *ws)
+{
+    NN_CALL(nn_conv_backward)(N, s, dy, k, dx, ws, sizeof *dy, NN_CALL(nn_strip_of_doubles));
+}
+
+NN_API void nn_conv_weights_d(int N, const struct nn_conv_sizes *s, const double *x,
+                              const double *dy, double *dk, void *ws)
+{
+    NN_CALL(nn_conv_backward_weights)
+    (N, s, x, dy, dk, ws, sizeof *x, NN_CALL(nn_strip_of_doubles));
+}
+
+NN_API size_t nn_conv_work(const struct nn_conv_sizes *s)
+{
+    return nn_conv_elements(s) * sizeof(float);
+}
+
+NN_API size_t nn_conv_work_d(const struct nn_conv_sizes *s)
+{
+    return nn_conv_elements(s) * sizeof(double);
 }
 
 NN_API void nn_vexp(size_t n, const float *x, float *y)

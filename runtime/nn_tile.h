@@ -1,10 +1,11 @@
-/* nn_tile.h - the one kernel behind every matrix product, for one pass.
+/* nn_tile.h - the one kernel behind every matrix product and convolution, for one pass.
  *
  * In come strided operands, out goes a tile of C that was held in registers all along:
- *     C[mr][nv vectors] (+)= sum over k of A[i ras + k cas] B[k ldb + j]
- * The strides of A make nn (cas = 1), tn (ras = 1) and copied operands one kernel.  Every element
- * is summed over k = 0, 1, 2 ... from its start value, so its bits depend neither on the shape of
- * the tile nor on the instruction set, as long as there is FMA.  Empty at level 0.  Meant to be
+ *     C[mr][nv vectors] (+)= sum over t, k of A[i ras + k cas + t aos] B[k ldb + t bos + j]
+ * The strides of A make nn (cas = 1), tn (ras = 1) and copied operands one kernel; the blocks t,
+ * one in a product, are the rows of the window of a convolution.  Every element is summed over
+ * t and k = 0, 1, 2 ... from its start value, so its bits depend neither on the shape of the tile
+ * nor on the instruction set, as long as there is FMA.  Empty at level 0.  Meant to be
  * included inside `#ifdef NN_ISA`, after nn_math.h and nn_vec.h. */
 #if defined NN_ISA && NN_LEVEL > 0
 
@@ -32,6 +33,8 @@ struct nn_panel {
     int tail;          /* lanes of the last vector, 1 .. NN_VL */
     const float *bias; /* of this panel; read with NN_BIAS */
     unsigned flags;
+    int blocks;        /* products that are added up, aos and bos apart in A and B */
+    size_t aos, bos;
 };
 #endif
 
@@ -97,21 +100,23 @@ NN_INLINE void nn_tile(const int mr, const int nv, const int masked, const struc
     }
 #undef ROW
 
-    /* One pointer for four rows: the addresses a + {0, 1, 2, 3} ras are addressing modes; one
-     * pointer for all would cost an addition per row. */
-    const float *a0 = a, *a1 = a, *a2 = a, *a3 = a;
-    if (mr > 4)
-        a1 += 4 * ras;
-    if (mr > 8)
-        a2 += 8 * ras;
-    if (mr > 12)
-        a3 += 12 * ras;
     NN_NO_UNROLL
-    for (int k = 0; k < K; k++) {
+    for (int t = 0; t < p->blocks; t++, a += p->aos, b += p->bos) {
+        /* One pointer for four rows: the addresses a + {0, 1, 2, 3} ras are addressing modes; one
+         * pointer for all would cost an addition per row. */
+        const float *a0 = a, *a1 = a, *a2 = a, *a3 = a, *bk = b;
+        if (mr > 4)
+            a1 += 4 * ras;
+        if (mr > 8)
+            a2 += 8 * ras;
+        if (mr > 12)
+            a3 += 12 * ras;
+        NN_NO_UNROLL
+        for (int k = 0; k < K; k++) {
 #define X(i, j) \
     if (j < nv) \
-        bv[j] = LOAD(b, j);
-        NN_J16(X, 0)
+        bv[j] = LOAD(bk, j);
+            NN_J16(X, 0)
 #undef X
 #define X(i, j) \
     if (j < nv) \
@@ -122,17 +127,18 @@ NN_INLINE void nn_tile(const int mr, const int nv, const int masked, const struc
         nn_vf x = nn_vset(from[i % 4 * ras]);                                                    \
         EACH(X, i)                                                                               \
     }
-        NN_ROWS(ROW)
+            NN_ROWS(ROW)
 #undef X
 #undef ROW
-        a0 += cas;
-        if (mr > 4)
-            a1 += cas;
-        if (mr > 8)
-            a2 += cas;
-        if (mr > 12)
-            a3 += cas;
-        b += ldb;
+            a0 += cas;
+            if (mr > 4)
+                a1 += cas;
+            if (mr > 8)
+                a2 += cas;
+            if (mr > 12)
+                a3 += cas;
+            bk += ldb;
+        }
     }
 
 #define ROW(i, EACH) \

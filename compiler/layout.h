@@ -1,0 +1,32 @@
+/* layout.h - shared by layout.c (the order of axes) and layout_conv.c (convolutions). */
+#ifndef NNC_LAYOUT_H
+#define NNC_LAYOUT_H
+#include "nnc.h"
+
+/* A value of the new graph: `last` is the axis that u has moved behind all others, -1: none. */
+typedef struct Laid {
+    Node *u;
+    int last;
+} Laid;
+
+typedef struct Layout {
+    const Graph *old;
+    Graph *g;
+    Laid *laid; /* by Node.id in the old graph */
+} Layout;
+
+/* The value of an old node with its own order of axes, or with one axis last, or in another order:
+ * axis i of the result is axis perm[i]. */
+Node *laid_plain(Layout *l, const Node *n);
+Node *laid_last(Layout *l, const Node *n, int axis);
+Node *laid_in_order(Layout *l, const Node *n, const int *perm);
+/* A transposition, joined with what stands in front of it. */
+Node *turn(Graph *g, Node *n, const int *perm);
+Node *reshape_from_base(Graph *g, Node *n, const Shape *to);
+
+/* ---- layout_conv.c ---- */
+
+/* Is n a convolution or a derivative of one? Then its value by an OP_CONV.. node of the new graph. */
+bool lay_convolution(Layout *l, const Node *n, Laid *out);
+
+#endif

@@ -1,0 +1,260 @@
+/* test_runtime_conv.c - convolutions and their derivatives, float and double, on every instruction
+ * set, against a loop over all taps, for many sizes, strides, dilations and pads. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "nn.h"
+
+Suite *suite_runtime_conv(void);
+
+static const int levels[] = {NN_LEVEL_BASE, NN_LEVEL_AVX2, NN_LEVEL_AVX512};
+static const char *const direction_names[] = {"forward", "data", "weights"};
+
+typedef struct Case {
+    struct nn_conv_sizes s;
+    int N;
+    unsigned flags;
+} Case;
+
+static uint64_t random_state = 88172645463325252u;
+
+static int random_below(int n)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (int)((random_state >> 20) % (unsigned)n);
+}
+
+static size_t product(const int *v, int n)
+{
+    size_t p = 1;
+    while (n-- > 0)
+        p *= (size_t)v[n];
+    return p;
+}
+
+static size_t kernel_count(const struct nn_conv_sizes *s)
+{
+    return product(s->window, 2) * (size_t)s->x[2] * (size_t)s->y[2];
+}
+
+/* x, k, y, bias in double; the arrays end where their last element ends */
+typedef struct Arrays {
+    size_t n[4];
+    double *v[4];
+} Arrays;
+enum { X, K, Y, BIAS };
+
+static Arrays arrays_of(const Case *c)
+{
+    Arrays a = {.n = {product(c->s.x, 3) * (size_t)c->N, kernel_count(&c->s),
+                      product(c->s.y, 3) * (size_t)c->N, (size_t)c->s.y[2]}};
+    for (int i = 0; i < 4; i++) {
+        a.v[i] = malloc((a.n[i] + !a.n[i]) * sizeof(double));
+        for (size_t j = 0; j < a.n[i]; j++)
+            a.v[i][j] = (float)random_below(2001) / 1000.0f - 1.0f;
+    }
+    return a;
+}
+
+static void free_arrays(Arrays *a)
+{
+    for (int i = 0; i < 4; i++)
+        free(a->v[i]);
+}
+
+static double *copy_of(const Arrays *a, int i)
+{
+    double *to = malloc((a->n[i] + !a->n[i]) * sizeof *to);
+    memcpy(to, a->v[i], a->n[i] * sizeof *to);
+    return to;
+}
+
+static double activation(double v, unsigned flags)
+{
+    if (flags & NN_RELU)
+        return v > 0 ? v : 0;
+    if (flags & NN_TANH)
+        return tanh(v);
+    return flags & NN_SIGMOID ? 1 / (1 + exp(-v)) : v;
+}
+
+/* Every tap of every output; `which` array is the result, and is replaced. */
+static void reference(const Case *c, Arrays *a, int which)
+{
+    const struct nn_conv_sizes *s = &c->s;
+    const int *x = s->x, *y = s->y;
+    if (which == Y)
+        for (size_t i = 0; i < a->n[Y]; i++)
+            a->v[Y][i] = c->flags & NN_BIAS ? a->v[BIAS][i % (size_t)y[2]] : 0;
+    else
+        memset(a->v[which], 0, a->n[which] * sizeof(double));
+    for (int n = 0; n < c->N; n++)
+        for (int t = 0; t < y[0] * y[1]; t++)
+            for (int w = 0; w < s->window[0] * s->window[1]; w++) {
+                int oy = t / y[1], ox = t % y[1], p = w / s->window[1], q = w % s->window[1];
+                int iy = oy * s->stride[0] - s->pad[0] + p * s->dilation[0];
+                int ix = ox * s->stride[1] - s->pad[1] + q * s->dilation[1];
+                if (iy < 0 || iy >= x[0] || ix < 0 || ix >= x[1])
+                    continue;
+                for (int o = 0; o < y[2]; o++)
+                    for (int ch = 0; ch < x[2]; ch++) {
+                        double *px = &a->v[X][((n * x[0] + iy) * x[1] + ix) * x[2] + ch];
+                        double *py = &a->v[Y][((n * y[0] + oy) * y[1] + ox) * y[2] + o];
+                        double *pk = &a->v[K][(o * x[2] + ch) * s->window[0] * s->window[1] + w];
+                        if (which == Y)
+                            *py += *px * *pk;
+                        else if (which == X)
+                            *px += *py * *pk;
+                        else
+                            *pk += *px * *py;
+                    }
+            }
+    for (size_t i = 0; i < a->n[Y] && which == Y; i++)
+        a->v[Y][i] = activation(a->v[Y][i], c->flags);
+}
+
+static float *floats(const double *v, size_t n)
+{
+    float *f = malloc((n + !n) * sizeof *f);
+    for (size_t i = 0; i < n; i++)
+        f[i] = (float)v[i];
+    return f;
+}
+
+static void run_float(const Case *c, Arrays *a, int which)
+{
+    float *v[4], nan_ = NAN;
+    for (int i = 0; i < 4; i++)
+        v[i] = floats(a->v[i], a->n[i]);
+    for (size_t i = 0; i < a->n[which]; i++)
+        v[which][i] = nan_;
+    size_t work = nn_conv_work(&c->s);
+    void *ws = malloc(work + !work);
+    if (which == Y)
+        nn_conv(c->N, &c->s, v[X], v[K], v[Y], v[BIAS], c->flags, ws);
+    else if (which == X)
+        nn_conv_data(c->N, &c->s, v[Y], v[K], v[X], ws);
+    else
+        nn_conv_weights(c->N, &c->s, v[X], v[Y], v[K], ws);
+    for (size_t i = 0; i < a->n[which]; i++)
+        a->v[which][i] = v[which][i];
+    for (int i = 0; i < 4; i++)
+        free(v[i]);
+    free(ws);
+}
+
+static void run_double(const Case *c, Arrays *a, int which)
+{
+    double **v = a->v;
+    size_t work = nn_conv_work_d(&c->s);
+    void *ws = malloc(work + !work);
+    for (size_t i = 0; i < a->n[which]; i++)
+        v[which][i] = NAN;
+    if (which == Y)
+        nn_conv_d(c->N, &c->s, v[X], v[K], v[Y], v[BIAS], c->flags, ws);
+    else if (which == X)
+        nn_conv_data_d(c->N, &c->s, v[Y], v[K], v[X], ws);
+    else
+        nn_conv_weights_d(c->N, &c->s, v[X], v[Y], v[K], ws);
+    free(ws);
+}
+
+static void compare(const Case *c, const Arrays *a, const double *want, int which, double eps)
+{
+    static const int direction[] = {[X] = 1, [K] = 2, [Y] = 0};
+    const struct nn_conv_sizes *s = &c->s;
+    for (size_t i = 0; i < a->n[which]; i++) {
+        double error = fabs(a->v[which][i] - want[i]);
+        if (!(error <= eps * (8 + fabs(want[i]))))
+            ck_abort_msg("%s, %s: N %d, x %dx%dx%d, y %dx%dx%d, window %dx%d, stride %d %d, pad %d %d, "
+                         "dilation %d %d, flags %u: element %zu is %g and not %g",
+                         direction_names[direction[which]], nn_isa_name(), c->N, s->x[0], s->x[1],
+                         s->x[2], s->y[0], s->y[1], s->y[2], s->window[0], s->window[1],
+                         s->stride[0], s->stride[1], s->pad[0], s->pad[1], s->dilation[0],
+                         s->dilation[1], c->flags, i, a->v[which][i], want[i]);
+    }
+}
+
+static void check_case(const Case *c)
+{
+    for (int which = X; which <= Y; which++) {
+        Arrays a = arrays_of(c);
+        double *old = copy_of(&a, which);
+        reference(c, &a, which);
+        double *want = copy_of(&a, which);
+        double eps = 1e-5 * sqrt((double)(a.n[Y] + a.n[K]) / 100 + 1);
+        run_float(c, &a, which);
+        compare(c, &a, want, which, eps);
+        memcpy(a.v[which], old, a.n[which] * sizeof *old);
+        run_double(c, &a, which);
+        compare(c, &a, want, which, 1e-11);
+        free(old);
+        free(want);
+        free_arrays(&a);
+    }
+}
+
+/* zeros behind the last element are as many as before the first, or one less */
+static Case random_case(int channels, int most)
+{
+    static const unsigned flag_sets[] = {0, NN_BIAS, NN_RELU, NN_BIAS | NN_RELU,
+                                         NN_BIAS | NN_TANH, NN_BIAS | NN_SIGMOID};
+    Case c = {.N = 1 + random_below(3), .flags = flag_sets[random_below(6)]};
+    struct nn_conv_sizes *s = &c.s;
+    s->x[2] = 1 + random_below(channels);
+    s->y[2] = 1 + random_below(channels);
+    for (int i = 0; i < 2; i++) {
+        s->window[i] = 1 + random_below(5);
+        s->stride[i] = 1 + random_below(random_below(2) ? 1 : 3);
+        s->dilation[i] = 1 + random_below(random_below(2) ? 1 : 3);
+        s->pad[i] = random_below(random_below(3) ? 2 : 6);
+        int span = s->dilation[i] * (s->window[i] - 1) + 1;
+        int least = span - 2 * s->pad[i] > 1 ? span - 2 * s->pad[i] : 1;
+        s->x[i] = least + random_below(most);
+        s->y[i] = (s->x[i] + 2 * s->pad[i] - span) / s->stride[i] + 1;
+    }
+    return c;
+}
+
+START_TEST(convolution)
+{
+    nn_isa_set(levels[_i]);
+    for (int i = 0; i < 200; i++) {
+        Case c = random_case(i % 8 ? 6 : 36, i % 4 ? 5 : 20);
+        check_case(&c);
+    }
+}
+END_TEST
+
+/* the layers of a small network, with all the sizes that have tiles of their own */
+START_TEST(layers)
+{
+    static const Case cases[] = {
+        {{{16, 16, 3}, {16, 16, 32}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}, 2, NN_BIAS | NN_RELU},
+        {{{8, 8, 64}, {8, 8, 128}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}, 1, 0},
+        {{{28, 28, 1}, {24, 24, 6}, {5, 5}, {1, 1}, {0, 0}, {1, 1}}, 3, NN_BIAS},
+        {{{12, 12, 6}, {8, 8, 16}, {5, 5}, {1, 1}, {0, 0}, {1, 1}}, 3, NN_BIAS | NN_RELU},
+        {{{9, 9, 16}, {5, 5, 32}, {3, 3}, {2, 2}, {1, 1}, {1, 1}}, 2, 0},
+        {{{1, 40, 5}, {1, 40, 7}, {1, 9}, {1, 1}, {0, 4}, {1, 1}}, 2, NN_BIAS | NN_TANH},
+        {{{6, 6, 33}, {6, 6, 17}, {1, 1}, {1, 1}, {0, 0}, {1, 1}}, 2, NN_BIAS},
+        {{{4, 4, 3}, {4, 4, 2}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}, 0, NN_BIAS},
+    };
+    nn_isa_set(levels[_i]);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        check_case(&cases[i]);
+}
+END_TEST
+
+Suite *suite_runtime_conv(void)
+{
+    Suite *s = suite_create("runtime: convolutions");
+    TCase *t = tcase_create("convolutions");
+    tcase_set_timeout(t, 120);
+    tcase_add_loop_test(t, convolution, 0, 3);
+    tcase_add_loop_test(t, layers, 0, 3);
+    suite_add_tcase(s, t);
+    return s;
+}
