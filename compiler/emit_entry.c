@@ -246,7 +246,9 @@ static void print_head(Text *out, const Code *c, const Signature *s)
     Text line = {0};
     const Program *p = c->program;
     bool is_init = c->entry == p->init;
-    text_add(&line, "static %s NN_NAME(%s)(", s->returns, c_identifier(c->entry->name));
+    /* gcc forgets when it inlines a step that its arguments change roles from call to call */
+    const char *kind = c->entry->is_step ? "NN_NOINLINE" : "static";
+    text_add(&line, "%s %s NN_NAME(%s)(", kind, s->returns, c_identifier(c->entry->name));
     const char *sep = "";
     if (s->has_model) {
         text_add(&line, "%s%s *NN_RESTRICT m", s->model_is_const ? "const " : "", c_model(p));
