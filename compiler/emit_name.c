@@ -316,13 +316,13 @@ static int break_rank(const char *s, int i)
                                                        : 0;
 }
 
-/* The best place to break within `room` characters: at the least depth of parentheses. */
+/* The best place to break within `room` characters: at the least depth of brackets. */
 static int break_at(const char *s, int room)
 {
     int depth = 0, best = 0, best_depth = 1000, best_rank = 0;
     for (int i = 0; s[i] && i < room; i++) {
-        if (s[i] == '(' || s[i] == '[') depth++;
-        if (s[i] == ')' || s[i] == ']') depth--;
+        if (strchr("([{", s[i])) depth++;
+        if (strchr(")]}", s[i])) depth--;
         int rank = i > room / 3 ? break_rank(s, i) : 0;
         if (!rank || depth > best_depth || (depth == best_depth && rank < best_rank)) continue;
         best = i;

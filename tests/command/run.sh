@@ -248,5 +248,16 @@ sed '/require/d' footprint.nn >roomy.nn
 bytes=$("$NNC" show roomy.nn train --after=plan | sed -n 's/^work \([0-9]*\) bytes.*/\1/p')
 expect 1 "\`train\`: work ${bytes:-unknown}, stack" "$NNC" check footprint.nn
 
+# who asks for the gradient of one part gets no backward code for the rest
+{ echo 'dim N in 1..4; net = Dense[8, act = tanh]; top = Dense[3];'
+  echo 'entry part(x: real[N, 6]) = grad(sum(top(net(x))^2), params(top));'
+  echo 'entry whole(x: real[N, 6]) = grad(sum(top(net(x))^2), params);'; } >partial.nn
+is "a gradient of one part" "$NNC" compile partial.nn -o gen --entries part
+without() { ! grep -q "$1" "$2"; }
+is "its code for that part" grep -q d_top_W gen/partial.c
+is "no code for the rest" without d_net gen/partial.c
+is "a gradient of all" "$NNC" compile partial.nn -o gen --entries whole
+is "its code for all" grep -q d_net gen/partial.c
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

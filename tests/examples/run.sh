@@ -39,6 +39,10 @@ clean() { # COMPILER FILE FOLDER
         -I"$INCLUDE" -I"$build/examples/$3" -Iexamples/"$3" -Iexamples/common -fsyntax-only "$2"
 }
 
+# side by side; what does not build is reported below
+make -k -j2 --no-print-directory B="$build" CC="$CC" CFLAGS="$CFLAGS" SANFLAGS="${SANFLAGS:-}" examples \
+    >"$SCRATCH/build.log" 2>&1
+
 for folder in examples/*/; do
     e=$(basename "$folder")
     if [ "$e" != common ]; then
