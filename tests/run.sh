@@ -52,17 +52,19 @@ suite() {
     report "$1"
 }
 
-# The longest suite waits for compilers, so the others run beside it.
-run tests/c sh tests/c/run.sh &
+# The longest suites wait for compilers, so the others run beside them.
+beside="tests/c tests/threads"
+for folder in $beside; do run $folder sh $folder/run.sh & done
 suite unit "$build/unit_tests"
 for folder in tests/lang tests/errors; do
     suite "$folder" "$build/trailers" "$NNC" "$build/tests/trailers_$(basename $folder)" "$folder"
 done
 for script in tests/*/run.sh; do
     folder=$(dirname "$script")
-    [ ! -f "$script" ] || [ "$folder" = tests/c ] || suite "$folder" sh "$script"
+    case " $beside " in *" $folder "*) continue ;; esac
+    [ ! -f "$script" ] || suite "$folder" sh "$script"
 done
 wait
-report tests/c
+for folder in $beside; do report $folder; done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
