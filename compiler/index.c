@@ -53,14 +53,6 @@ bool affine_is_var(const Affine *a, const Var *v)
     return a->n == 1 && a->var[0] == v && size_is(a->by[0], 1) && size_is(a->base, 0);
 }
 
-bool affine_equal(const Affine *a, const Affine *b)
-{
-    if (a->n != b->n || a->base != b->base) return false;
-    for (int i = 0; i < a->n; i++)
-        if (affine_factor(b, a->var[i]) != a->by[i]) return false;
-    return true;
-}
-
 Affine affine_without(const Affine *a, const Var *v)
 {
     Affine rest = affine_const(a->base);

@@ -41,7 +41,6 @@ Affine affine_var(const Var *v);
 Affine affine_add(Affine a, const Affine *b);
 Affine affine_scale(Affine a, SizeRef by);
 bool affine_is_var(const Affine *a, const Var *v); /* exactly v */
-bool affine_equal(const Affine *a, const Affine *b);
 SizeRef affine_factor(const Affine *a, const Var *v); /* the factor of v; 0 when v is not there */
 Affine affine_without(const Affine *a, const Var *v); /* its value where v is 0 */
 int affine_level(const Affine *a);                    /* the deepest level of its variables */
