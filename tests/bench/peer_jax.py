@@ -175,6 +175,6 @@ if name == "xor":
     tasks["sgd"] = task(sgd, x, t)
 one = inputs(1)[0]
 stats = [(jnp.zeros_like(q["g"]), jnp.ones_like(q["g"])) for q in start["convs"]] if name == "vgg" else []
-predict = jax.jit(lambda p, x: forward(p, x, stats, False)[0])
-tasks["infer"] = serve.Task(lambda: predict(start, one).block_until_ready(), None)
+predict = jax.jit(lambda p, x, stats: forward(p, x, stats, False)[0])
+tasks["infer"] = serve.Task(lambda: predict(start, one, stats).block_until_ready(), None)
 serve.serve(tasks)

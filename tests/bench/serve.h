@@ -1,7 +1,9 @@
 /* serve.h - a process that is asked for times. After "ready" it reads lines "TASK SECONDS" and answers
  * each with the least time of one call of the task, in microseconds, within these seconds; "-" for a
  * task that it does not have. `turns` asks several of them in turn. With one thread (THREADS=1) it is
- * the processor's time, in which nothing else that runs on the machine is counted. */
+ * the processor's time of all threads of the process, in which nothing else that runs on the machine is
+ * counted. It is right only on one processor, as `turns` sees to: what a thread spends that is running on
+ * another at that moment is added to it later. */
 #ifndef SERVE_H
 #define SERVE_H
 #include <stdbool.h>

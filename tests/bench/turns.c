@@ -1,10 +1,13 @@
 /* turns.c - asks processes for times, in turn: A B C, A B C, .. so that the load of the machine is the
- * same for all, and keeps the least.
+ * same for all, and keeps the least. With THREADS=1 they all run on one processor, whatever threads they
+ * start: there, whoever reads the processor's time of its process, no other thread of it is running, whose
+ * time the system would add only later.
  *   turns ROUNDS SECONDS TASK.. <LIST      LIST: lines "LABEL COMMAND", run by the shell
  * Prints lines "LABEL TASK MICROSECONDS"; tasks that a process does not have are left out, and so is a
  * process that does not start, with a line on the error stream. See serve.h. */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +23,17 @@ typedef struct Child {
     FILE *ask, *answer;             /* NULL once it is gone */
     double best[MOST_TASKS];        /* 0: not asked yet, < 0: it does not have the task */
 } Child;
+
+/* This process, and those it starts, on the processor it is on. */
+static void pin(void)
+{
+#ifdef __linux__
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(sched_getcpu(), &set);
+    if (sched_setaffinity(0, sizeof set, &set) != 0) perror("bench: sched_setaffinity");
+#endif
+}
 
 static void start(Child *c, const char *command)
 {
@@ -90,6 +104,8 @@ int main(int argc, char **argv)
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
+    const char *threads = getenv("THREADS");
+    if (threads && !strcmp(threads, "1")) pin();
     int n = start_all(children);
     for (int round = 0; round < atoi(argv[1]); round++)
         for (int task = 3; task < argc; task++)
