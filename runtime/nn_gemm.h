@@ -17,6 +17,7 @@
 #define nn_dots NN_NAME(nn_dots)
 #define nn_few_rows NN_NAME(nn_few_rows)
 #define nn_row_chunks NN_NAME(nn_row_chunks)
+#define nn_one_panel NN_NAME(nn_one_panel)
 #define nn_columns NN_NAME(nn_columns)
 #define nn_block_flags NN_NAME(nn_block_flags)
 #define nn_product_blocks NN_NAME(nn_product_blocks)
@@ -174,14 +175,30 @@ static void nn_few_rows(int M, int N, int K, const float *A, size_t lda, const f
 NN_INLINE void nn_row_chunks(const struct nn_panel *p, int M, int nv, const float *a,
                              const float *b, float *c)
 {
-    int most = nn_rows_max(nv), n = (M + most - 1) / most, q = M / n, longer = M % n;
-    int masked = p->tail < NN_VL;
+    const int most = nn_rows_max(nv), masked = p->tail < NN_VL;
+    if (M <= most) { /* small products cannot afford the divisions */
+        nn_panel_of(M, nv, masked)(p, a, b, c, 1);
+        return;
+    }
+    const int n = (M + most - 1) / most, q = M / n, longer = M % n;
     if (longer) {
         nn_panel_of(q + 1, nv, masked)(p, a, b, c, longer);
         a += (size_t)longer * (size_t)(q + 1) * p->ras;
         c += (size_t)longer * (size_t)(q + 1) * p->ldc;
     }
     nn_panel_of(q, nv, masked)(p, a, b, c, n - longer);
+}
+
+/* A product that is one panel wide, with nothing around it: the small ones take as long as this. */
+NN_INLINE int nn_one_panel(struct nn_panel *p, int M, int N, const float *A, const float *B,
+                           float *C)
+{
+    const int vectors = (N + NN_VL - 1) / NN_VL;
+    if (vectors > 4 || vectors > nn_width_max(M))
+        return 0;
+    p->tail = N - (vectors - 1) * NN_VL;
+    nn_row_chunks(p, M, vectors, A, B, C);
+    return 1;
 }
 
 /* C[M][N] for one block of k.  copy: 0 B is used in place, 1 copied, 2 transposed into ws. */
@@ -226,8 +243,9 @@ static void nn_product_blocks(int M, int N, int K, const float *A, size_t lda, c
 static void nn_product(int M, int N, int K, const float *A, size_t lda, const float *B, size_t ldb,
                        float *C, size_t ldc, const float *bias, unsigned flags, float *ws)
 {
+    struct nn_panel p = {lda, 1, ldb, ldc, K, 0, bias, flags, 1, 0, 0};
     int copy = ws && NN_COPIES_B(M, N, K) && ldb % 512 == 0 && (size_t)K * ldb >= NN_LARGE;
-    if (M > 0 && N > 0)
+    if (M > 0 && N > 0 && (copy || !nn_one_panel(&p, M, N, A, B, C)))
         nn_product_blocks(M, N, K, A, lda, B, ldb, C, ldc, bias, flags, copy, ws);
 }
 
@@ -247,11 +265,12 @@ static void nn_product_tn(int M, int N, int K, const float *A, size_t lda, const
                           size_t ldb, float *C, size_t ldc, const float *bias, unsigned flags,
                           float *ws)
 {
-    struct nn_panel p = {1, lda, ldb, ldc, K, 0, NULL, flags, 1, 0, 0};
+    struct nn_panel p = {1, lda, ldb, ldc, K, 0, bias, flags, 1, 0, 0};
     if (M <= 0 || N <= 0)
         return;
     if (!ws || !NN_COPIES_A(M, N, K) || lda % 256 != 0 || (size_t)K * lda < NN_LARGE) {
-        nn_columns(&p, M, N, A, B, ldb, C, bias, 0, NULL);
+        if (!nn_one_panel(&p, M, N, A, B, C))
+            nn_columns(&p, M, N, A, B, ldb, C, bias, 0, NULL);
         return;
     }
     for (int k0 = 0; k0 < K; k0 += p.K) {

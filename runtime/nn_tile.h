@@ -204,7 +204,11 @@ NN_INLINE int nn_width_max(int M)
 /* The next panel when `left` vectors are to do: an even split, rounded to a width that exists. */
 NN_INLINE int nn_width_next(int left, int max)
 {
-    int panels = (left + max - 1) / max, w = (left + panels - 1) / panels;
+    int w = left;
+    if (w > max) {
+        const int panels = (left + max - 1) / max;
+        w = (left + panels - 1) / panels;
+    }
     return w >= 16 ? 16 : w >= 8 ? 8 : w > 4 ? 4 : w;
 }
 #endif

@@ -161,24 +161,24 @@ grown() {
 products() {
     flags="-O2 -I$runtime"
     $cc $flags -o "$out/product" "$here/product.c" "$build/libnnrt.a" -lm
+    tasks=
+    for size in 1024x1024x1024 256x256x256 64x784x256 64x256x10 32x128x128 1x784x256 4096x27x16 16x16x16 8x8x8; do
+        for form in nn nt tn; do tasks="$tasks $form:$size"; done
+    done
     list="peak $out/peak
-nnc $out/product"
+nnc $out/product$tasks"
     for library in ONEDNN:dnnl LIBXSMM:xsmm OPENBLAS:openblas; do
         lib=${library#*:} link=-l${library#*:}
         [ $lib != xsmm ] || link="-lxsmm -lxsmmnoblas -ldl -lpthread"
         if $cc $flags -D"${library%:*}" -o "$out/product.$lib" "$here/product.c" "$build/libnnrt.a" $link -lm \
             2>>"$out/products.log"; then
             list="$list
-$lib OMP_NUM_THREADS=$THREADS OPENBLAS_NUM_THREADS=$THREADS OPENBLAS_CORETYPE=SkylakeX $out/product.$lib"
+$lib OMP_NUM_THREADS=$THREADS OPENBLAS_NUM_THREADS=$THREADS OPENBLAS_CORETYPE=SkylakeX $out/product.$lib$tasks"
         else
             echo "bench: no $lib" >&2
         fi
     done
-    tasks=peak
-    for size in 1024x1024x1024 256x256x256 64x784x256 64x256x10 32x128x128 1x784x256 4096x27x16 16x16x16 8x8x8; do
-        for form in nn nt tn; do tasks="$tasks $form:$size"; done
-    done
-    echo "$list" | "$out/turns" $rounds 0.1 $tasks >"$out/products.tsv"
+    echo "$list" | "$out/turns" $rounds 0.1 peak $tasks >"$out/products.tsv"
 }
 
 cc=$(echo $compilers | awk '{ print $1 }')

@@ -1,5 +1,5 @@
-/* product.c - matrix products of one library, as a process that is asked for their times: a task is
- * "nn:64x784x256", the form and m x k x n. In: -DONEDNN, -DLIBXSMM or -DOPENBLAS for that library, else
+/* product.c - matrix products of one library, as a process that is asked for the times of its arguments:
+ * "nn:64x784x256" is the form and m x k x n. In: -DONEDNN, -DLIBXSMM or -DOPENBLAS for that library, else
  * the runtime. C [m, n] = A B; in nt B is stored transposed, in tn A is. */
 #define _POSIX_C_SOURCE 200809L
 #include "nn.h"
@@ -13,8 +13,9 @@
 #include <cblas.h>
 #endif
 
+enum { MOST = 1024 * 1024 }; /* elements of a matrix */
+
 typedef struct Product {
-    char name[40];
     bool ta, tb;
     int m, k, n;
 } Product;
@@ -44,36 +45,36 @@ static void multiply(const void *of)
 /* Does the library have it? The dispatch of libxsmm knows operands as they are, up to some size. */
 static bool has(const Product *p)
 {
+    if ((long)p->m * p->k > MOST || (long)p->k * p->n > MOST || (long)p->m * p->n > MOST) return false;
 #ifdef LIBXSMM
     float one = 1, zero = 0;
     return !p->ta && !p->tb && (double)p->m * p->k * p->n < 2e7 &&
            libxsmm_smmdispatch(p->n, p->m, p->k, &p->n, &p->k, &p->n, &one, &zero, NULL, NULL);
 #else
-    return p->m > 0;
+    return true;
 #endif
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    static const int sizes[][3] = {
-        {1024, 1024, 1024}, {256, 256, 256}, {64, 784, 256}, {64, 256, 10}, {32, 128, 128},
-        {1, 784, 256}, {4096, 27, 16}, {16, 16, 16}, {8, 8, 8},
-    };
-    static const char *const forms[] = {"nn", "nt", "tn"};
-    static Product products[3 * sizeof sizes / sizeof sizes[0]];
-    static Task tasks[sizeof products / sizeof products[0]];
-    int n = 0;
-    for (size_t i = 0; i < sizeof products / sizeof products[0]; i++) {
-        const int *s = sizes[i / 3];
-        Product *p = &products[i];
-        *p = (Product){.ta = i % 3 == 2, .tb = i % 3 == 1, .m = s[0], .k = s[1], .n = s[2]};
-        snprintf(p->name, sizeof p->name, "%s:%dx%dx%d", forms[i % 3], s[0], s[1], s[2]);
-        if (has(p)) tasks[n++] = (Task){p->name, multiply, NULL, p};
-    }
+    Product *products = calloc((size_t)argc, sizeof *products);
+    Task *tasks = calloc((size_t)argc, sizeof *tasks);
     float **const buffers[] = {&a, &b, &c, &ws};
+    int n = 0;
+    if (!products || !tasks) return 1;
+    for (int i = 1; i < argc; i++) {
+        Product *p = &products[i];
+        char form[3] = "";
+        if (sscanf(argv[i], "%2[nt]:%dx%dx%d", form, &p->m, &p->k, &p->n) != 4) continue;
+        p->ta = form[0] == 't';
+        p->tb = form[1] == 't';
+        if (has(p)) tasks[n++] = (Task){argv[i], multiply, NULL, p};
+    }
     for (int i = 0; i < 4; i++) {
-        if (!(*buffers[i] = aligned_alloc(64, 1024 * 1024 * sizeof(float)))) return 1;
-        for (int k = 0; k < 1024 * 1024; k++) (*buffers[i])[k] = (float)(k % 17) * 0.125f - 1;
+        /* each at another place in its page: at the same one a load waits for a store to another matrix */
+        if (!(*buffers[i] = aligned_alloc(64, (MOST + 1024) * sizeof(float)))) return 1;
+        *buffers[i] += 256 * i + 16;
+        for (int k = 0; k < MOST; k++) (*buffers[i])[k] = (float)(k % 17) * 0.125f - 1;
     }
     return serve(tasks, n);
 }
