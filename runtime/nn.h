@@ -96,7 +96,8 @@ NN_API size_t nn_gemm_tn_work_d(int M, int N, int K);
  * are k[O][C][P][Q]. Around the image there are zeros:
  *   y[n][i][j][o] = act(sum over c, p, q of x[n][s i + d p - pad][s j + d q - pad][c] k[o][c][p][q]
  *                       + bias[o])
- * with stride s and dilation d; flags are those of the products without NN_ACC. */
+ * with stride s and dilation d; flags are those of the products without NN_ACC.  Up to 16 maps may
+ * have several pixels in a vector: then a NaN or an infinity beside a window may make it NaN too. */
 struct nn_conv_sizes {
     int x[3], y[3];                       /* rows, columns, channels */
     int window[2];                        /* P, Q */

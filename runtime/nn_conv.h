@@ -1,12 +1,13 @@
 /* nn_conv.h - convolutions without windows, for one pass, in float and double.
  *
  * In come images [N][rows][columns][channels] and kernels [maps][channels][P][Q], out goes the
- * convolution or one of its derivatives.  With the channels innermost, the taps of one row of the
- * window lie one after another in the image, and those of the next pixel a fixed distance on: a
- * strip of pixels is P products whose rows overlap, added up in the registers of one tile.  Only
- * the kernel is copied, in the order in which the products read it.  Around the image there are
- * zeros that nobody stores: pixels with the same taps inside the image make a strip.  Meant to be
- * included inside `#ifdef NN_ISA`, after nn_gemm.h and nn_gemm_d.h. */
+ * convolution.  With the channels innermost, the taps of one row of the window lie one after
+ * another in the image, and those of the next pixel a fixed distance on: a strip of pixels is P
+ * products whose rows overlap, added up in the registers of one tile.  Only the kernel is copied,
+ * in the order in which the products read it.  Around the image there are zeros that nobody
+ * stores: pixels with the same taps inside the image make a strip.  Where few maps would leave
+ * lanes empty, several pixels share a vector.  Meant to be included inside `#ifdef NN_ISA`, after
+ * nn_gemm.h and nn_gemm_d.h. */
 #ifdef NN_ISA
 
 #ifndef NN_CONV_ONCE
@@ -25,15 +26,18 @@ struct nn_strip {
 };
 typedef void nn_strip_fn(const struct nn_strip *s, const void *a, const void *b, void *c);
 
-/* A convolution of one image: from [H][W][channels] with w[P][Q][channels][maps] to rows and
- * pixels that lie c_row and c_pixel apart; sizes in elements of `bytes` bytes. */
+/* A convolution of images [H][W][channels], in_image bytes apart, with w[P][Q][channels][maps] to
+ * rows and pixels that lie c_row and c_pixel apart; sizes in elements of `bytes` bytes.  Where
+ * `pixels` are more than one, so many pixels are one, with the kernel `wide`. */
 struct nn_correlation {
     struct nn_axis rows, columns;
     int channels, maps;
-    size_t c_row, c_pixel, bytes;
+    size_t c_row, c_pixel, bytes, in_image, out_image;
     nn_strip_fn *strip;
-    const void *bias;
+    const char *w, *bias;
     unsigned flags;
+    int pixels;
+    const char *wide, *wide_bias;
 };
 
 /* taps, or outputs, in a row */
@@ -41,28 +45,82 @@ struct nn_taps {
     int first, n;
 };
 
+enum { NN_SHARED_LANES = 32 }; /* maps of all pixels in a vector, at most */
+
+static inline struct nn_axis nn_axis_of(const struct nn_conv_sizes *s, int i)
+{
+    return (struct nn_axis){s->x[i],      s->y[i],   s->window[i],
+                            s->stride[i], s->pad[i], s->dilation[i]};
+}
+
 /* elements of all kernels */
 static inline size_t nn_conv_elements(const struct nn_conv_sizes *s)
 {
     return (size_t)s->x[2] * (size_t)s->y[2] * (size_t)s->window[0] * (size_t)s->window[1];
+}
+
+/* the taps of a row of p pixels that share their vectors */
+static inline int nn_wide_taps(const struct nn_conv_sizes *s, int p)
+{
+    return s->window[1] + (p - 1) * s->stride[1];
+}
+
+static inline size_t nn_wide_elements(const struct nn_conv_sizes *s, int p)
+{
+    return (size_t)s->window[0] * (size_t)nn_wide_taps(s, p) * (size_t)s->x[2] *
+           (size_t)(p * s->y[2]);
+}
+
+/* Does it take fewer operations when p pixels share their vectors of so many lanes? */
+static inline int nn_saves_lanes(const struct nn_conv_sizes *s, int p, int lanes)
+{
+    const int O = s->y[2], one = (O + lanes - 1) / lanes, all = (p * O + lanes - 1) / lanes;
+    return s->dilation[1] == 1 && p * O <= NN_SHARED_LANES &&
+           (int64_t)all * nn_wide_taps(s, p) < (int64_t)p * one * s->window[1];
+}
+
+/* Time of a strip in multiply-adds of vectors.  A tile of fewer than four waits for its sums. */
+static inline double nn_strip_cost(int M, int N, double K, int lanes)
+{
+    const double tile = (double)M * ((N + lanes - 1) / lanes);
+    return M > 0 && N > 0 ? K * (tile < 4 ? 4 : tile) + 32 : 0;
+}
+
+/* How many of m pixels share their vectors; turned: pixels are summed over. */
+static inline int nn_pixels_of(const struct nn_conv_sizes *s, int m, int lanes, int turned)
+{
+    const int O = s->y[2], C = s->x[2], P = s->window[0];
+    double least = 0;
+    int best = 1;
+    for (int p = 1; p <= m && (p == 1 || p * O <= NN_SHARED_LANES); p++) {
+        const int taps = nn_wide_taps(s, p) * C, narrow = s->window[1] * C;
+        if (p > 1 && !nn_saves_lanes(s, p, lanes))
+            continue;
+        const double cost = turned ? P * (nn_strip_cost(taps, p * O, m / p, lanes) +
+                                          nn_strip_cost(narrow, O, m % p, lanes))
+                                   : nn_strip_cost(m / p, p * O, (double)taps * P, lanes) +
+                                         nn_strip_cost(m % p, O, (double)narrow * P, lanes);
+        if (p == 1 || cost < least) {
+            least = cost;
+            best = p;
+        }
+    }
+    return best;
 }
 #endif
 
 #define nn_strip_f NN_NAME(nn_strip_f)
 #define nn_strip_of_doubles NN_NAME(nn_strip_of_doubles)
 #define nn_taps_at NN_NAME(nn_taps_at)
+#define nn_inside NN_NAME(nn_inside)
 #define nn_correlate_strip NN_NAME(nn_correlate_strip)
+#define nn_correlate_inside NN_NAME(nn_correlate_inside)
 #define nn_correlate NN_NAME(nn_correlate)
+#define nn_correlate_rows NN_NAME(nn_correlate_rows)
 #define nn_copy_one NN_NAME(nn_copy_one)
 #define nn_pack_forward NN_NAME(nn_pack_forward)
-#define nn_pack_backward NN_NAME(nn_pack_backward)
-#define nn_unpack NN_NAME(nn_unpack)
+#define nn_pack_wide NN_NAME(nn_pack_wide)
 #define nn_conv_forward NN_NAME(nn_conv_forward)
-#define nn_class_of NN_NAME(nn_class_of)
-#define nn_conv_backward NN_NAME(nn_conv_backward)
-#define nn_outputs_of NN_NAME(nn_outputs_of)
-#define nn_weights_rows NN_NAME(nn_weights_rows)
-#define nn_conv_backward_weights NN_NAME(nn_conv_backward_weights)
 
 /* ---- strips -------------------------------------------------------------------------------- */
 
@@ -105,14 +163,26 @@ NN_INLINE struct nn_taps nn_taps_at(const struct nn_axis *x, int out)
     return (struct nn_taps){first, end > first ? end - first : 0};
 }
 
+/* the outputs whose taps are all inside the input */
+static struct nn_taps nn_inside(const struct nn_axis *x)
+{
+    int first = 0, end = x->out;
+    while (first < end && nn_taps_at(x, first).n < x->taps)
+        first++;
+    while (end > first && nn_taps_at(x, end - 1).n < x->taps)
+        end--;
+    return (struct nn_taps){first, end - first};
+}
+
 /* M outputs from (y, x) on, along the row or down the column, all with the same taps */
-static void nn_correlate_strip(const struct nn_correlation *q, const char *in, const char *w,
-                               char *out, int y, int x, int M, int down)
+static void nn_correlate_strip(const struct nn_correlation *q, const char *in, char *out, int y,
+                               int x, int M, int down)
 {
     const struct nn_axis *r = &q->rows, *c = &q->columns;
     const struct nn_taps ty = nn_taps_at(r, y), tx = nn_taps_at(c, x);
     const size_t C = (size_t)q->channels, O = (size_t)q->maps, row = (size_t)c->in * C;
     const int pieces = c->dilation == 1 || tx.n == 0 ? 1 : tx.n;
+    const char *w = q->w;
     struct nn_strip s = {M, q->maps, tx.n / pieces * q->channels, ty.n, 0, 1, 0, O, 0, 0,
                          q->bias, q->flags};
     s.ras = (size_t)(down ? r->stride : c->stride) * (down ? row : C);
@@ -133,27 +203,60 @@ static void nn_correlate_strip(const struct nn_correlation *q, const char *in, c
     }
 }
 
-/* The pixels whose taps are all inside, row by row; the others column by column. */
-static void nn_correlate(const struct nn_correlation *q, const char *in, const char *w, char *out)
+/* n pixels from x on in the rows from .. to - 1, with all taps inside the columns */
+static void nn_correlate_inside(const struct nn_correlation *q, const char *in, char *out, int from,
+                                int to, int x, int n)
+{
+    const struct nn_axis *c = &q->columns;
+    const int p = q->pixels, shared = p > 1 ? n / p : 0;
+    struct nn_correlation wide = *q;
+    if (shared > 0) {
+        wide.columns = (struct nn_axis){c->in, shared, c->taps + (p - 1) * c->stride,
+                                        p * c->stride, c->pad - x * c->stride, 1};
+        wide.maps *= p;
+        wide.c_pixel *= (size_t)p;
+        wide.w = q->wide;
+        wide.bias = q->wide_bias;
+    }
+    for (int y = from; y < to; y++) {
+        if (shared > 0)
+            nn_correlate_strip(&wide, in, out + (size_t)x * q->c_pixel * q->bytes, y, 0, shared, 0);
+        if (n > shared * p)
+            nn_correlate_strip(q, in, out, y, x + shared * p, n - shared * p, 0);
+    }
+}
+
+/* Rows from .. to - 1: the pixels whose taps are all inside, row by row; the others column by
+ * column. */
+static void nn_correlate(const struct nn_correlation *q, const char *in, char *out, int from,
+                         int to)
 {
     const struct nn_axis *r = &q->rows, *c = &q->columns;
-    int x0 = 0, x1 = c->out;
-    while (x0 < x1 && nn_taps_at(c, x0).n < c->taps)
-        x0++;
-    while (x1 > x0 && nn_taps_at(c, x1 - 1).n < c->taps)
-        x1--;
-    for (int y = 0; y < r->out && x1 > x0; y++)
-        nn_correlate_strip(q, in, w, out, y, x0, x1 - x0, 0);
-    for (int y = 0, n; y < r->out; y += n) {
+    const struct nn_taps inside = nn_inside(c);
+    nn_correlate_inside(q, in, out, from, to, inside.first, inside.n);
+    for (int y = from, n; y < to && inside.n < c->out; y += n) {
         const struct nn_taps t = nn_taps_at(r, y);
-        for (n = 1; y + n < r->out; n++) {
+        for (n = 1; y + n < to; n++) {
             const struct nn_taps next = nn_taps_at(r, y + n);
             if (next.first != t.first || next.n != t.n)
                 break;
         }
         for (int x = 0; x < c->out; x++)
-            if (x < x0 || x >= x1)
-                nn_correlate_strip(q, in, w, out, y, x, n, 1);
+            if (x < inside.first || x >= inside.first + inside.n)
+                nn_correlate_strip(q, in, out, y, x, n, 1);
+    }
+}
+
+/* rows from .. to - 1 of all images */
+static void nn_correlate_rows(const struct nn_correlation *q, const void *in, void *out, int from,
+                              int to)
+{
+    const int rows = q->rows.out;
+    for (int i = from, n; i < to; i += n) {
+        const int y = i % rows;
+        n = to - i < rows - y ? to - i : rows - y;
+        nn_correlate(q, (const char *)in + (size_t)(i / rows) * q->in_image,
+                     (char *)out + (size_t)(i / rows) * q->out_image, y, y + n);
     }
 }
 
@@ -180,174 +283,46 @@ static void nn_pack_forward(const struct nn_conv_sizes *s, const char *k, char *
                                 k + ((i * C + c) * taps + t) * bytes, bytes);
 }
 
-/* k[O][C][P][Q] = w[P][Q][C][O] */
-static void nn_unpack(const struct nn_conv_sizes *s, const char *w, char *k, size_t bytes)
+/* wide[P][Q + (p - 1) stride][C][p][O] = w[P][Q][C][O], moved by the stride for each pixel */
+static void nn_pack_wide(const struct nn_conv_sizes *s, const char *w, char *wide, int p,
+                         size_t bytes)
 {
-    const size_t O = (size_t)s->y[2], C = (size_t)s->x[2];
-    const size_t taps = (size_t)s->window[0] * (size_t)s->window[1];
-    for (size_t o = 0; o < O; o += 16)
-        for (size_t c = 0; c < C; c++)
-            for (size_t i = o; i < o + 16 && i < O; i++)
-                for (size_t t = 0; t < taps; t++)
-                    nn_copy_one(k + ((i * C + c) * taps + t) * bytes,
-                                w + ((t * C + c) * O + i) * bytes, bytes);
-}
-
-/* w[P'][Q'][O][C] = the taps from (p, q) on, every `step`, of k[O][C][P][Q], back to front */
-static void nn_pack_backward(const struct nn_conv_sizes *s, const char *k, char *w, size_t bytes,
-                             const struct nn_taps *rows, const struct nn_taps *columns,
-                             const int *step)
-{
-    const size_t O = (size_t)s->y[2], C = (size_t)s->x[2], Q = (size_t)s->window[1];
-    const size_t taps = (size_t)s->window[0] * Q;
-    for (int p = rows->n; p-- > 0;)
-        for (int q = columns->n; q-- > 0;) {
-            const size_t t = (size_t)(rows->first + p * step[0]) * Q +
-                             (size_t)(columns->first + q * step[1]);
-            for (size_t o = 0; o < O; o++)
-                for (size_t c = 0; c < C; c++, w += bytes)
-                    nn_copy_one(w, k + ((o * C + c) * taps + t) * bytes, bytes);
-        }
+    const int taps = nn_wide_taps(s, p), Q = s->window[1], C = s->x[2];
+    const size_t maps = (size_t)s->y[2] * bytes;
+    memset(wide, 0, nn_wide_elements(s, p) * bytes);
+    for (int r = 0; r < s->window[0]; r++)
+        for (int j = 0; j < p; j++)
+            for (int q = 0; q < Q; q++)
+                for (int c = 0; c < C; c++)
+                    memcpy(wide + (size_t)(((r * taps + q + j * s->stride[1]) * C + c) * p + j) *
+                                      maps,
+                           w + (size_t)((r * Q + q) * C + c) * maps, maps);
 }
 
 /* ---- forward --------------------------------------------------------------------------------- */
 
-/* y[N][y rows][y columns][O] = act(correlation of x with k + bias) */
-static void nn_conv_forward(int N, const struct nn_conv_sizes *s, const void *x, const void *k,
-                            void *y, const void *bias, unsigned flags, void *ws, size_t bytes,
-                            nn_strip_fn *strip)
+/* y[N][y rows][y columns][O] = act(correlation of x with k + bias), up to the choice of rows */
+static struct nn_correlation nn_conv_forward(const struct nn_conv_sizes *s, const void *k,
+                                             const void *bias, unsigned flags, void *ws,
+                                             size_t bytes, nn_strip_fn *strip)
 {
-    const size_t image = (size_t)s->x[0] * (size_t)s->x[1] * (size_t)s->x[2] * bytes;
-    const size_t result = (size_t)s->y[0] * (size_t)s->y[1] * (size_t)s->y[2] * bytes;
-    const struct nn_correlation q = {
-        {s->x[0], s->y[0], s->window[0], s->stride[0], s->pad[0], s->dilation[0]},
-        {s->x[1], s->y[1], s->window[1], s->stride[1], s->pad[1], s->dilation[1]},
-        s->x[2], s->y[2], (size_t)s->y[1] * (size_t)s->y[2], (size_t)s->y[2], bytes, strip,
-        bias, flags};
+    const size_t pixel = (size_t)s->y[2], row = (size_t)s->y[1] * pixel;
+    const int lanes = bytes == sizeof(float) ? NN_VB / 4 : 1;
+    struct nn_correlation q = {nn_axis_of(s, 0), nn_axis_of(s, 1), s->x[2], s->y[2], row, pixel,
+                               bytes, (size_t)s->x[0] * (size_t)s->x[1] * (size_t)s->x[2] * bytes,
+                               (size_t)s->y[0] * row * bytes, strip, (const char *)ws,
+                               (const char *)bias, flags, 1, NULL, NULL};
     nn_pack_forward(s, (const char *)k, (char *)ws, bytes);
-    for (int n = 0; n < N; n++)
-        nn_correlate(&q, (const char *)x + (size_t)n * image, (const char *)ws,
-                     (char *)y + (size_t)n * result);
-}
-
-/* ---- backward, data -------------------------------------------------------------------------- */
-
-/* Input element i gets from tap t of output (i + pad - dilation t) / stride, where that divides.
- * Elements begin, begin + stride, .. all have the taps first, first + step, .. and read outputs one
- * after another: for them it is a correlation with stride 1 over the taps back to front. */
-static struct nn_axis nn_class_of(const struct nn_axis *x, int begin, struct nn_taps *taps,
-                                  int *step)
-{
-    struct nn_axis of = {x->out, 0, 0, 1, 0, 1};
-    int first = 0, g = 1;
-    if (begin < x->in)
-        of.out = (x->in - begin + x->stride - 1) / x->stride;
-    while (first < x->taps && (begin + x->pad - first * x->dilation) % x->stride != 0)
-        first++;
-    while (g * x->dilation % x->stride != 0)
-        g++;
-    of.taps = (x->taps - first + g - 1) / g;
-    if (of.taps > 0)
-        of.pad = -((begin + x->pad - (first + (of.taps - 1) * g) * x->dilation) / x->stride);
-    of.dilation = g * x->dilation / x->stride;
-    *taps = (struct nn_taps){first, of.taps};
-    *step = g;
-    return of;
-}
-
-/* dx[N][x rows][x columns][C] from dy, class by class */
-static void nn_conv_backward(int N, const struct nn_conv_sizes *s, const void *dy, const void *k,
-                             void *dx, void *ws, size_t bytes, nn_strip_fn *strip)
-{
-    const size_t pixel = (size_t)s->x[2], row = (size_t)s->x[1] * pixel;
-    const size_t image = (size_t)s->x[0] * row * bytes;
-    const size_t result = (size_t)s->y[0] * (size_t)s->y[1] * (size_t)s->y[2] * bytes;
-    const struct nn_axis rows = {s->x[0], s->y[0], s->window[0], s->stride[0], s->pad[0],
-                                 s->dilation[0]};
-    const struct nn_axis columns = {s->x[1], s->y[1], s->window[1], s->stride[1], s->pad[1],
-                                    s->dilation[1]};
-    for (int i = 0; i < s->stride[0]; i++)
-        for (int j = 0; j < s->stride[1]; j++) {
-            struct nn_taps tr, tc;
-            int step[2];
-            const struct nn_axis r = nn_class_of(&rows, i, &tr, &step[0]);
-            const struct nn_axis c = nn_class_of(&columns, j, &tc, &step[1]);
-            const struct nn_correlation q = {
-                r, c, s->y[2], s->x[2], (size_t)s->stride[0] * row, (size_t)s->stride[1] * pixel,
-                bytes, strip, NULL, 0};
-            nn_pack_backward(s, (const char *)k, (char *)ws, bytes, &tr, &tc, step);
-            for (int n = 0; n < N; n++)
-                nn_correlate(&q, (const char *)dy + (size_t)n * result, (const char *)ws,
-                             (char *)dx + (size_t)n * image +
-                                 ((size_t)i * row + (size_t)j * pixel) * bytes);
-        }
-}
-
-/* ---- backward, weights ----------------------------------------------------------------------- */
-
-/* the outputs whose tap t lies inside the input */
-static struct nn_taps nn_outputs_of(const struct nn_axis *x, int t)
-{
-    int base = t * x->dilation - x->pad;
-    int first = base < 0 ? (-base + x->stride - 1) / x->stride : 0;
-    int end = base < x->in ? (x->in - 1 - base) / x->stride + 1 : 0;
-    end = end < x->out ? end : x->out;
-    return (struct nn_taps){first, end > first ? end - first : 0};
-}
-
-/* Rows y .. y + n of one image: w[p][q ..][C][O] += x' dy for each row p of the window.  Taps of
- * one row that see the same outputs, and lie side by side, are rows of one product. */
-static void nn_weights_rows(const struct nn_correlation *g, const char *x, const char *dy, char *w,
-                            int y, int n)
-{
-    const struct nn_axis *r = &g->rows, *c = &g->columns;
-    const size_t C = (size_t)g->channels, O = (size_t)g->maps, row = (size_t)c->in * C;
-    for (int p = 0; p < r->taps; p++) {
-        const struct nn_taps ys = nn_outputs_of(r, p);
-        const int y0 = ys.first > y ? ys.first : y;
-        const int y1 = ys.first + ys.n < y + n ? ys.first + ys.n : y + n;
-        for (int q = 0, wide; q < c->taps && y1 > y0; q += wide) {
-            const struct nn_taps xs = nn_outputs_of(c, q);
-            for (wide = 1; q + wide < c->taps && c->dilation == 1; wide++) {
-                const struct nn_taps next = nn_outputs_of(c, q + wide);
-                if (next.first != xs.first || next.n != xs.n)
-                    break;
-            }
-            if (xs.n == 0)
-                continue;
-            const struct nn_strip s = {
-                wide * g->channels, g->maps, xs.n, y1 - y0, 1, (size_t)c->stride * C,
-                (size_t)r->stride * row, O, (size_t)c->out * O, O, NULL, NN_ACC};
-            const size_t from = (size_t)(y0 * r->stride - r->pad + p * r->dilation) * row +
-                                (size_t)(xs.first * c->stride - c->pad + q * c->dilation) * C;
-            g->strip(&s, x + from * g->bytes,
-                     dy + ((size_t)y0 * s.bos + (size_t)xs.first * O) * g->bytes,
-                     w + (size_t)(p * c->taps + q) * C * O * g->bytes);
-        }
+    q.pixels = nn_pixels_of(s, nn_inside(&q.columns).n, lanes, 0);
+    if (q.pixels > 1) {
+        char *wide = (char *)ws + nn_conv_elements(s) * bytes;
+        char *biases = wide + nn_wide_elements(s, q.pixels) * bytes;
+        nn_pack_wide(s, q.w, wide, q.pixels, bytes);
+        for (int j = 0; j < q.pixels && flags & NN_BIAS; j++)
+            memcpy(biases + (size_t)j * pixel * bytes, bias, pixel * bytes);
+        q.wide = wide;
+        q.wide_bias = biases;
     }
-}
-
-/* dk[O][C][P][Q] = sum over images and outputs of x and dy.  So many rows at a time that both
- * stay in the first-level cache while all of w is updated with them. */
-static void nn_conv_backward_weights(int N, const struct nn_conv_sizes *s, const void *x,
-                                     const void *dy, void *dk, void *ws, size_t bytes,
-                                     nn_strip_fn *strip)
-{
-    enum { NEAR = 32768 };
-    const size_t image = (size_t)s->x[0] * (size_t)s->x[1] * (size_t)s->x[2] * bytes;
-    const size_t row = (size_t)s->y[1] * (size_t)s->y[2] * bytes;
-    const size_t both = row + (size_t)s->stride[0] * (size_t)s->x[1] * (size_t)s->x[2] * bytes;
-    const int rows = both < NEAR ? (int)(NEAR / both) : 1;
-    const struct nn_correlation g = {
-        {s->x[0], s->y[0], s->window[0], s->stride[0], s->pad[0], s->dilation[0]},
-        {s->x[1], s->y[1], s->window[1], s->stride[1], s->pad[1], s->dilation[1]},
-        s->x[2], s->y[2], 0, 0, bytes, strip, NULL, 0};
-    memset(ws, 0, nn_conv_elements(s) * bytes);
-    for (int n = 0; n < N; n++)
-        for (int y = 0; y < s->y[0]; y += rows)
-            nn_weights_rows(&g, (const char *)x + (size_t)n * image,
-                            (const char *)dy + (size_t)n * (size_t)s->y[0] * row, (char *)ws, y,
-                            y + rows < s->y[0] ? rows : s->y[0] - y);
-    nn_unpack(s, (const char *)ws, (char *)dk, bytes);
+    return q;
 }
 #endif

@@ -183,6 +183,7 @@ static inline int nn_parts(int rows, double cost)
 #define NN_SHARE(rows, cost, call)             \
     do {                                       \
         const int nn_from = 0, nn_to = (rows); \
+        (void)(cost);                          \
         call;                                  \
     } while (0)
 #define NN_OWN_SCRATCH(p, bytes) (void)0

@@ -12,6 +12,8 @@
 #include "nn_gemm.h"
 #include "nn_gemm_d.h"
 #include "nn_conv.h"
+#include "nn_conv_data.h"
+#include "nn_conv_weights.h"
 
 #define nn_map_exp NN_NAME(nn_map_exp)
 #define nn_map_log NN_NAME(nn_map_log)
@@ -95,6 +97,48 @@ static void nn_share(nn_product_fn *f, size_t step, int M, int N, int K, const f
     f(M, N, K, A, lda, B, ldb, C, ldc, bias, flags, ws);
 }
 
+/* ---- convolutions in several threads ---- */
+
+/* nanoseconds of one image, at 50 multiply-adds in each */
+static double nn_image_cost(const struct nn_conv_sizes *s)
+{
+    return 0.02 * s->y[0] * s->y[1] * (double)nn_conv_elements(s);
+}
+
+/* rows of outputs, which do not depend on each other */
+static void nn_share_rows(const struct nn_correlation *q, int N, const struct nn_conv_sizes *s,
+                          const void *x, void *y)
+{
+    if (s->y[0] > 0)
+        NN_SHARE(N * s->y[0], nn_image_cost(s) / s->y[0],
+                 NN_CALL(nn_correlate_rows)(q, x, y, nn_from, nn_to));
+}
+
+/* Images from .. to - 1, with room for windows behind the kernels, or of the thread's own. */
+NN_NOINLINE void nn_window_part(const struct nn_conv_sizes *s, const float *dy, float *ws,
+                                float *dx, int from, int to)
+{
+    float *room = ws + nn_conv_elements(s);
+    NN_OWN_SCRATCH(room, NN_WINDOW_ROOM * sizeof(float));
+    NN_CALL(nn_data_windows)(s, dy, ws, dx, room, from, to);
+}
+
+/* Rows of the sums: every thread goes through all images, so that each sum has one order. */
+static void nn_share_weights(const struct nn_weight_sums *sums, int N,
+                             const struct nn_conv_sizes *s, const void *x)
+{
+    const struct nn_correlation *g[2] = {&sums->wide, &sums->rest};
+    const char *const dy[2] = {sums->wide_dy, sums->rest_dy};
+    char *const w[2] = {sums->wide_w, sums->w};
+    for (int i = 0; i < 2; i++) {
+        const int rows = g[i]->rows.taps * g[i]->columns.taps * g[i]->channels;
+        if (g[i]->columns.out > 0 && rows > 0)
+            NN_SHARE(rows, nn_image_cost(s) * N / rows,
+                     NN_CALL(nn_weights_part)(g[i], N, (const char *)x, dy[i], w[i], nn_from,
+                                              nn_to));
+    }
+}
+
 /* ---- the interface ---- */
 
 NN_API void nn_gemm_nn(int M, int N, int K, const float *A, int lda, const float *B, int ldb,
@@ -175,45 +219,68 @@ NN_API size_t nn_gemm_tn_work_d(int M, int N, int K)
 NN_API void nn_conv(int N, const struct nn_conv_sizes *s, const float *x, const float *k, float *y,
                     const float *bias, unsigned flags, void *ws)
 {
-    NN_CALL(nn_conv_forward)
-    (N, s, x, k, y, bias, flags, ws, sizeof *x, NN_CALL(nn_strip_f));
+    const struct nn_correlation q =
+        NN_CALL(nn_conv_forward)(s, k, bias, flags, ws, sizeof *x, NN_CALL(nn_strip_f));
+    nn_share_rows(&q, N, s, x, y);
 }
 
 NN_API void nn_conv_data(int N, const struct nn_conv_sizes *s, const float *dy, const float *k,
                          float *dx, void *ws)
 {
-    NN_CALL(nn_conv_backward)(N, s, dy, k, dx, ws, sizeof *dy, NN_CALL(nn_strip_f));
+    if (NN_CALL(nn_pack_data)(s, k, ws, sizeof *dy))
+        NN_SHARE(N, nn_image_cost(s), nn_window_part(s, dy, (float *)ws, dx, nn_from, nn_to));
+    else
+        NN_SHARE(N, nn_image_cost(s),
+                 NN_CALL(nn_data_classes)(s, dy, ws, dx, sizeof *dy, NN_CALL(nn_strip_f), nn_from,
+                                          nn_to));
 }
 
 NN_API void nn_conv_weights(int N, const struct nn_conv_sizes *s, const float *x, const float *dy,
                             float *dk, void *ws)
 {
-    NN_CALL(nn_conv_backward_weights)(N, s, x, dy, dk, ws, sizeof *x, NN_CALL(nn_strip_f));
+    const struct nn_weight_sums sums =
+        NN_CALL(nn_weights_begin)(s, dy, ws, sizeof *x, NN_CALL(nn_strip_f));
+    nn_share_weights(&sums, N, s, x);
+    NN_CALL(nn_weights_end)(s, &sums, dk, sizeof *dk);
 }
 
 NN_API void nn_conv_d(int N, const struct nn_conv_sizes *s, const double *x, const double *k,
                       double *y, const double *bias, unsigned flags, void *ws)
 {
-    NN_CALL(nn_conv_forward)
-    (N, s, x, k, y, bias, flags, ws, sizeof *x, NN_CALL(nn_strip_of_doubles));
+    const struct nn_correlation q =
+        NN_CALL(nn_conv_forward)(s, k, bias, flags, ws, sizeof *x, NN_CALL(nn_strip_of_doubles));
+    nn_share_rows(&q, N, s, x, y);
 }
 
 NN_API void nn_conv_data_d(int N, const struct nn_conv_sizes *s, const double *dy,
                            const double *k, double *dx, void *ws)
 {
-    NN_CALL(nn_conv_backward)(N, s, dy, k, dx, ws, sizeof *dy, NN_CALL(nn_strip_of_doubles));
+    NN_CALL(nn_pack_data)(s, k, ws, sizeof *dy);
+    NN_SHARE(N, nn_image_cost(s),
+             NN_CALL(nn_data_classes)(s, dy, ws, dx, sizeof *dy, NN_CALL(nn_strip_of_doubles),
+                                      nn_from, nn_to));
 }
 
 NN_API void nn_conv_weights_d(int N, const struct nn_conv_sizes *s, const double *x,
                               const double *dy, double *dk, void *ws)
 {
-    NN_CALL(nn_conv_backward_weights)
-    (N, s, x, dy, dk, ws, sizeof *x, NN_CALL(nn_strip_of_doubles));
+    const struct nn_weight_sums sums =
+        NN_CALL(nn_weights_begin)(s, dy, ws, sizeof *x, NN_CALL(nn_strip_of_doubles));
+    nn_share_weights(&sums, N, s, x);
+    NN_CALL(nn_weights_end)(s, &sums, dk, sizeof *dk);
 }
 
 NN_API size_t nn_conv_work(const struct nn_conv_sizes *s)
 {
-    return nn_conv_elements(s) * sizeof(float);
+    size_t most = nn_window_room(s);
+    for (int p = 2; p * s->y[2] <= NN_SHARED_LANES && s->y[2] > 0; p++) {
+        const size_t wide = nn_wide_elements(s, p) + (size_t)(p * s->y[2]);
+        const int saves = nn_saves_lanes(s, p, 4) || nn_saves_lanes(s, p, 8) ||
+                          nn_saves_lanes(s, p, 16);
+        if (saves && wide > most)
+            most = wide;
+    }
+    return (nn_conv_elements(s) + most) * sizeof(float);
 }
 
 NN_API size_t nn_conv_work_d(const struct nn_conv_sizes *s)

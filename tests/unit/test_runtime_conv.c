@@ -248,6 +248,25 @@ START_TEST(layers)
 }
 END_TEST
 
+/* Few maps, so that several pixels share a vector, and windows that are added up: of all numbers of
+ * maps up to 17, in wide images, with pixels left over, at borders, with strides and dilations. */
+START_TEST(few_channels)
+{
+    nn_isa_set(levels[_i]);
+    for (int maps = 1; maps <= 17; maps++)
+        for (int i = 0; i < 8; i++) {
+            const int pad = i % 3, stride = 1 + (i & 1), dilation = i == 7 ? 2 : 1;
+            const int taps = 3 + i / 2, columns = 21 + maps + 5 * i;
+            const int span = dilation * (taps - 1) + 1;
+            const Case c = {{{9, columns, 1 + maps % 7},
+                             {9 - 2, (columns + 2 * pad - span) / stride + 1, maps},
+                             {3, taps}, {1, stride}, {0, pad}, {1, dilation}},
+                            2, NN_BIAS | (i & 1 ? NN_RELU : NN_TANH)};
+            check_case(&c);
+        }
+}
+END_TEST
+
 Suite *suite_runtime_conv(void)
 {
     Suite *s = suite_create("runtime: convolutions");
@@ -255,6 +274,7 @@ Suite *suite_runtime_conv(void)
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, convolution, 0, 3);
     tcase_add_loop_test(t, layers, 0, 3);
+    tcase_add_loop_test(t, few_channels, 0, 3);
     suite_add_tcase(s, t);
     return s;
 }
