@@ -32,8 +32,9 @@ EMBED    := $(sort $(wildcard compiler/std/*.nn) $(wildcard runtime/*.h) $(wildc
 
 all: $(B)/nnc $(B)/libnnrt.a
 
-$(B)/nnc: $(OBJ) $(B)/libnnrt.a
-	$(CC) $(CFLAGS) $(SANFLAGS) -o $@ $(OBJ) $(B)/libnnrt.a $(LIBS)
+# `nnc test` loads programs that find the runtime in nnc itself
+$(B)/nnc: $(OBJ) $(RT_OBJ)
+	$(CC) $(CFLAGS) $(SANFLAGS) -rdynamic -o $@ $(OBJ) $(RT_OBJ) $(LIBS)
 
 $(B)/libnnrt.a: $(RT_OBJ)
 	rm -f $@

@@ -280,7 +280,8 @@ static Native *build_native(Program *p, int *code)
         printf("note: no C compiler `%s`: the tests are only interpreted\n", cc);
         return NULL;
     }
-    Native *n = native_build(p, "-O1 -DNN_ONE_ISA", &error);
+    options.own_runtime = native_has_runtime();
+    Native *n = native_build(p, "-O1 -w -DNN_ONE_ISA", &error);
     if (n) return n;
     fprintf(stderr, "nnc: the generated C cannot be compiled: %s\n", error);
     *code = EXIT_INTERNAL;

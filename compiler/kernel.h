@@ -321,6 +321,8 @@ void paste_runtime(Text *out, const Text *source);
 typedef struct Native Native;
 /* Emits, compiles with `cc flags` and loads the program. NULL and a message when that fails. */
 Native *native_build(Program *p, const char *flags, const char **error);
+/* Does this process export the runtime, so that options.own_runtime can be set? */
+bool native_has_runtime(void);
 /* Runs an entry on the machine's values, which it updates. Results as machine_call gives them. */
 bool native_call(Native *n, Machine *m, Entry *e, Tensor *const *args, TensorList *results,
                  const char **error);

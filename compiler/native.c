@@ -1,7 +1,9 @@
 /* native.c - a program as machine code in this process, for `nnc test` and the tests.
- * In: a program. Out: its entries, callable with the interpreter's values. The program is emitted as
- * one file (without the runtime, if this process has that to offer) together with a wrapper of one form for every entry, compiled by $CC (cc) into a shared
- * object in a fresh folder, and loaded. The folder is gone when native_build returns. */
+ * In: a program. Out: its entries, callable with the interpreter's values. The program is emitted,
+ * with the runtime in it unless this process or the flags have that to offer, together with a
+ * wrapper of one form for every entry, compiled by $CC (cc) into a shared object in a fresh folder,
+ * and loaded. The folder is gone when native_build returns. */
+#include "embedded.h"
 #include "emit.h"
 #include "eval.h"
 #include "nn.h"
@@ -98,12 +100,31 @@ static const char *read_start(const char *path)
 static bool compile(const char *dir, const char *name, const char *flags, const char **error)
 {
     const char *cc = getenv("CC") ? getenv("CC") : "cc";
+    /* no name of the program means one of this process, but for the runtime's */
+    const char *bound = options.own_runtime ? "-Wl,-Bsymbolic" : "";
     const char *command =
-        format("cd '%s' && %s %s -shared -fPIC -w -I. -o model.so %s.c wrapper.c -lm 2> errors",
-               dir, cc, flags, name);
+        format("cd '%s' && %s %s -shared -fPIC %s -I. -o model.so %s.c wrapper.c -lm 2> errors",
+               dir, cc, flags, bound, name);
     if (system(command) == 0) return true;
     *error = format("`%s` failed:\n%s", cc, read_start(format("%s/errors", dir)));
     return false;
+}
+
+/* The runtime's headers, which the program includes when it does not bring them. */
+static const char *header_name(const EmbeddedFile *f)
+{
+    static const char folder[] = "runtime/";
+    const char *dot = strrchr(f->name, '.');
+    if (strncmp(f->name, folder, sizeof folder - 1) || strcmp(dot, ".h")) return NULL;
+    return f->name + sizeof folder - 1;
+}
+
+static bool write_headers(const char *dir)
+{
+    bool ok = true;
+    for (const EmbeddedFile *f = embedded_files; f->name && ok; f++)
+        if (header_name(f)) ok = write_file(dir, header_name(f), f->text);
+    return ok;
 }
 
 static void remove_files(const char *dir, const char *name)
@@ -112,7 +133,21 @@ static void remove_files(const char *dir, const char *name)
                            "errors"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         unlink(format("%s/%s", dir, files[i]));
+    for (const EmbeddedFile *f = embedded_files; f->name; f++)
+        if (header_name(f)) unlink(format("%s/%s", dir, header_name(f)));
     rmdir(dir);
+}
+
+bool native_has_runtime(void)
+{
+#ifdef __ELF__
+    void *self = dlopen(NULL, RTLD_NOW);
+    bool has = self && dlsym(self, "nn_isa_name");
+    if (self) dlclose(self);
+    return has;
+#else
+    return false;
+#endif
 }
 
 static void *symbol(const Native *n, const char *name) { return dlsym(n->library, name); }
@@ -151,7 +186,8 @@ Native *native_build(Program *p, const char *flags, const char **error)
     n->program = p;
     bool ok = write_file(dir, format("%s.h", p->name), header.s) &&
               write_file(dir, format("%s.c", p->name), whole.s) &&
-              write_file(dir, "wrapper.c", wrapper(p));
+              write_file(dir, "wrapper.c", wrapper(p)) &&
+              (!options.own_runtime || write_headers(dir));
     if (!ok) *error = format("cannot write to %s", dir);
     ok = ok && compile(dir, p->name, flags, error);
     if (ok && !(n->library = dlopen(format("%s/model.so", dir), RTLD_NOW | RTLD_LOCAL))) {

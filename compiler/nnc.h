@@ -512,7 +512,7 @@ typedef struct Options {
     Bounds bounds;            /* --bounds */
     bool single_file;
     bool profile;             /* --profile */
-    bool own_runtime;         /* native.c: nn_* are found in this process, linked with -rdynamic */
+    bool own_runtime;         /* native.c: nn_* are found in this process or in the flags */
     long max_ram;             /* bytes of parameters, states and work area; 0: any number */
     bool colour_never;
     VEC(Define) defines;      /* -D name=value */

@@ -1,4 +1,5 @@
 # The tests: `make check` runs them all; its last line is "N passed, M failed".
+#   make check FULL=1    compares generated C in every combination of compilers and flags
 #   make check SAN=1     the same with the address and undefined-behaviour sanitizers, in build/san
 #   make coverage        runs them in build/coverage and prints which lines they reached (needs gcovr)
 #   make update          rewrites the expected output in tests/lang, tests/errors and the README files of
@@ -17,8 +18,8 @@ $(B)/unit/main.o: $(B)/unit/suites.inc
 $(B)/unit/%.o: tests/unit/%.c $(B)/parse.h | $(B)/unit
 	$(CC) $(STD) $(CFLAGS) $(SANFLAGS) $(WARN) $(CPPFLAGS_C) -Itests/unit -I$(B)/unit -MMD -MP -c -o $@ $<
 
-$(B)/unit_tests: $(UNIT_OBJ) $(LIB_OBJ) $(B)/libnnrt.a
-	$(CC) $(CFLAGS) $(SANFLAGS) -o $@ $(UNIT_OBJ) $(LIB_OBJ) $(B)/libnnrt.a $(shell pkg-config --libs check) $(LIBS)
+$(B)/unit_tests: $(UNIT_OBJ) $(LIB_OBJ) $(RT_OBJ)
+	$(CC) $(CFLAGS) $(SANFLAGS) -rdynamic -o $@ $(UNIT_OBJ) $(LIB_OBJ) $(RT_OBJ) $(shell pkg-config --libs check) $(LIBS)
 
 $(B)/trailers: tests/trailers.c | $(B)
 	$(CC) $(STD) $(CFLAGS) $(WARN) $(CPPFLAGS_C) -o $@ $<
@@ -26,14 +27,14 @@ $(B)/trailers: tests/trailers.c | $(B)
 $(B)/matrix: tests/c/matrix.c $(LIB_OBJ) $(B)/libnnrt.a
 	$(CC) $(STD) $(CFLAGS) $(SANFLAGS) $(WARN) $(CPPFLAGS_C) -o $@ $< $(LIB_OBJ) $(B)/libnnrt.a $(LIBS)
 
-$(B)/agree: tests/agree/agree.c $(LIB_OBJ) $(B)/libnnrt.a
+$(B)/agree: tests/agree/agree.c $(LIB_OBJ) $(RT_OBJ)
 	$(CC) $(STD) $(CFLAGS) $(SANFLAGS) $(WARN) $(CPPFLAGS_C) -rdynamic -o $@ $< $(LIB_OBJ) $(RT_OBJ) $(LIBS)
 
 $(B)/unit:
 	mkdir -p $@
 
 # libcheck multiplies its limits of time: everything takes longer there
-TEST_ENV := CC="$(CC)" CFLAGS="$(CFLAGS)" SANFLAGS="$(SANFLAGS)" \
+TEST_ENV := CC="$(CC)" CFLAGS="$(CFLAGS)" SANFLAGS="$(SANFLAGS)" $(if $(FULL),MATRIX=full) \
     $(if $(SANFLAGS),CK_TIMEOUT_MULTIPLIER=10)
 
 check: $(B)/nnc $(B)/libnnrt.a $(B)/unit_tests $(B)/trailers $(B)/matrix $(B)/agree

@@ -1,16 +1,18 @@
 /* matrix.c - generated C against the interpreter. In: .nn files. The interpreter runs the graph from
  * before `hoist`. Every entry of each is called with random arguments, every dim at its least, its
  * greatest and in between, one call after the other on one model; results, params, states, the seed
- * and the number of calls are compared, after every call and after init. The C is compiled so that
- * each two of the compilers gcc and clang, -O0 and -O3, float and double, scalar and vector code
- * meet; vector code runs on each instruction set that the processor has. Out: what differs, and "N
- * passed, M failed", an entry in one setting being one. MATRIX=full takes all combinations;
- * MATRIX=san compiles with the sanitizers instead, all buffers having exactly their size: that needs
- * libasan loaded before this program. */
+ * and the number of calls are compared, after every call and after init. The C is compiled without
+ * a warning, so that each two of the compilers gcc and clang, -O0 and -O3, float and double, scalar
+ * and vector code meet; vector code runs on each instruction set that the processor has. Out: what
+ * differs, and "N passed, M failed", an entry in one setting being one. MATRIX=full takes all
+ * combinations; MATRIX=san compiles with the sanitizers instead, all buffers having exactly their
+ * size: that needs libasan loaded before this program. Called with --runtime it compiles the runtime
+ * with the flags of each build into a folder under $RUNTIMES, where the programs find it. */
 #include "eval.h"
 #include "kernel.h"
 #include "nn.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,10 +40,46 @@ static const Build matrix[] = {
 };
 /* One pass of vector code: each further one takes as long again to compile. */
 #define SAN "-O1 -fsanitize=address,undefined -fno-sanitize-recover=all "
-static const Build sanitized[] = {{"gcc", SAN ONE, false, false}};
+static const Build sanitized[] = {{"gcc", SAN ONE " -w", false, false}};
+#define STRICT "-std=c11 -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror"
 static const char *const isas[] = {"sse2", "avx2", "avx512"};
 
 static int passed, failed;
+
+static const char *flags_of(const Build *b)
+{
+    return format(STRICT " %s%s", b->flags, b->scalar ? " -DNN_SCALAR" : "");
+}
+
+/* As with --single-file. It is the build that takes no time. */
+static bool brings_runtime(const Build *b)
+{
+    return !strcmp(b->cc, "clang") && !strcmp(b->flags, "-O0") && b->scalar;
+}
+
+/* ---- the runtime ----------------------------------------------------------------------------- */
+
+/* Where it lies, as the shell sees it: "$RUNTIMES"/gcc__O0 */
+static const char *runtime_of(const Build *b)
+{
+    Text name = {0};
+    for (const char *s = format("%s %s", b->cc, flags_of(b)); *s; s++)
+        text_add(&name, "%c", isalnum((unsigned char)*s) ? *s : '_');
+    return format("\"$RUNTIMES\"/%s", name.s);
+}
+
+/* Builds that differ in the element type only share one. */
+static void build_runtime(const Build *b)
+{
+    const char *dir = runtime_of(b);
+    const char *command = format("test -d %s || { mkdir %s && cd %s && "
+                                 "%s %s -fPIC -I\"$INCLUDE\" -c \"$INCLUDE\"/nn_isa.c "
+                                 "\"$INCLUDE\"/nn_kernels.c \"$INCLUDE\"/nn_random.c; }",
+                                 dir, dir, dir, b->cc, flags_of(b));
+    if (brings_runtime(b) || !system(command)) return;
+    printf("FAILED %s\n", command);
+    failed++;
+}
 
 /* ---- what the interpreter says --------------------------------------------------------------- */
 
@@ -274,8 +312,10 @@ static void run_build(const Trace *t, const Build *b, const char *file)
     const char *what = format("%s, %s %s%s, %s", file, b->cc, b->flags, b->scalar ? " scalar" : "",
                               b->f64 ? "double" : "float");
     setenv("CC", b->cc, 1);
-    Native *native =
-        native_build(t->program, format("%s%s", b->flags, b->scalar ? " -DNN_SCALAR" : ""), &error);
+    options.own_runtime = !brings_runtime(b);
+    const char *runtime = format(" -I\"$INCLUDE\" %s/*.o", runtime_of(b));
+    const char *flags = format("%s%s", flags_of(b), brings_runtime(b) ? "" : runtime);
+    Native *native = native_build(t->program, flags, &error);
     if (!native) {
         printf("FAILED %s: %s\n", what, error);
         failed++;
@@ -324,9 +364,13 @@ int main(int argc, char **argv)
     const char *kind = getenv("MATRIX") ? getenv("MATRIX") : "";
     bool san = !strcmp(kind, "san");
     int n = san ? 1 : !strcmp(kind, "full") ? (int)(sizeof matrix / sizeof *matrix) : 5;
+    const Build *builds = san ? sanitized : matrix;
     unsetenv("LD_PRELOAD"); /* libasan is here, the compilers need none */
     for (int i = 1; i < argc; i++) {
-        run_file(argv[i], san ? sanitized : matrix, n);
+        if (!strcmp(argv[i], "--runtime"))
+            for (int k = 0; k < n; k++) build_runtime(&builds[k]);
+        else
+            run_file(argv[i], builds, n);
         diag_reset();
         arena_release();
     }

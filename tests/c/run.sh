@@ -12,8 +12,16 @@ programs() {
     done
 }
 
+export RUNTIMES="$SCRATCH/runtime"
+mkdir "$RUNTIMES"
+matrix=$(dirname "$NNC")/matrix
+MATRIX=san "$matrix" --runtime >"$SCRATCH/log.san" &
+"$matrix" --runtime >"$SCRATCH/log.runtime"
+wait
+
 # two at a time, beginning with those that take longest
 programs | xargs ls -S | xargs -P 2 -n 1 sh tests/c/program.sh >"$SCRATCH/log" 2>&1
+cat "$SCRATCH/log.san" "$SCRATCH/log.runtime" >>"$SCRATCH/log"
 grep -v '^[0-9]* passed, [0-9]* failed$' "$SCRATCH/log"
 awk '/^[0-9]+ passed, [0-9]+ failed$/ { p += $1; f += $3; n++ }
      END { print p + 0 " passed, " f + (n == 0) " failed"; exit f > 0 || n == 0 }' "$SCRATCH/log"

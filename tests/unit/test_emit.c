@@ -68,7 +68,8 @@ static void check_program(uint64_t number, double tolerance)
     static const long sizes[] = {1, 6, 9};
     Program *p = random_program(number, ENTRIES, SIZE, 9);
     const char *error = NULL;
-    Native *native = native_build(p, "-O1 -DNN_ONE_ISA", &error);
+    options.own_runtime = native_has_runtime();
+    Native *native = native_build(p, "-O1 -w -DNN_ONE_ISA", &error);
     ck_assert_msg(native != NULL, "program %d: %s", (int)number, error);
     Machine *a = machine_new(p, 5), *b = machine_new(p, 1);
     ck_assert_msg(native_init(native, b, 5, &error), "%s", error);
