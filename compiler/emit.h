@@ -55,7 +55,10 @@ typedef struct Emit {
     VEC(Buffer *) scalars; /* MEM_STACK scalars: declared before everything */
     double cost;           /* of the loop being written, in nanoseconds; 0: that of copying */
     Text shared;           /* the functions of loops that threads may share */
-    Identifiers functions; /* their names */
+    Identifiers *functions;   /* names of all functions */
+    struct Sketch *sketch;    /* being written instead of the kernel itself, or NULL */
+    struct Sketch **sketches; /* by Kernel.order */
+    int flat_rank;            /* one loop goes through all elements of arrays of that rank; or 0 */
 } Emit;
 
 /* ---- emit_name.c ---- */
@@ -158,6 +161,17 @@ void emit_scan(Emit *e, const Kernel *k);
  * stands above the loop, or is NULL. */
 bool share_loop(Emit *e, const Scope *s, SizeRef size, const char *pragma);
 
+/* The nanoseconds of one pass as C text; is the loop worth several threads? */
+const char *share_cost(const Emit *e, const Scope *s, SizeRef size, bool *worth);
+
+/* ---- outline.c ---- */
+
+/* The routines that kernels call; `functions` are the names of all functions. */
+void find_routines(Emit **emits, int n, Identifiers *functions);
+/* While a kernel is written with holes: an outermost loop, and a local for the value. */
+bool sketch_loop(Emit *e, const Scope *loop, SizeRef size, const char *pragma);
+const char *sketch_local(Emit *e, const Node *n, const char *suffix);
+
 /* ---- emit_note.c ---- */
 
 /* The number of an equation, or of a definition that only stores. */
@@ -179,6 +193,10 @@ void print_kernel_note(Text *out, Emit *e, const Kernel *k);
 /* ---- emit_entry.c ---- */
 
 Emit *new_emit(Code *c);
+/* The initialiser sets everything to 0 at once: it does not write such a kernel. */
+bool is_zero_already(const Emit *e, const Kernel *k);
+/* The statements of the kernel into e->scope[0]. */
+void write_kernel(Emit *e, const Kernel *k);
 void print_function(Text *out, Emit *e);
 /* "const float (*x)[784]": a pointer to rows, or to elements; `qualifier` stands before the name. */
 const char *pointer_declaration(const Buffer *b, const char *name, const char *qualifier);

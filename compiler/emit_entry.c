@@ -2,7 +2,7 @@
  * In: an entry's kernels with their buffers. Out: a static function with arrays as pointers to rows,
  * the work area as named arrays, and the kernels in order, each below its equations. It is written
  * twice: the first time shows which arrays are used, and whether axis by axis or as one row. */
-#include "emit.h"
+#include "outline.h"
 
 #include <string.h>
 
@@ -164,8 +164,7 @@ Emit *new_emit(Code *c)
     return e;
 }
 
-/* The initialiser sets everything to 0 at once. */
-static bool is_zero_already(const Emit *e, const Kernel *k)
+bool is_zero_already(const Emit *e, const Kernel *k)
 {
     double v;
     const Def *d = k->defs.at[0];
@@ -173,10 +172,8 @@ static bool is_zero_already(const Emit *e, const Kernel *k)
            node_is_const(d->node, &v) && v == 0;
 }
 
-static void emit_kernel(Text *out, Emit *e, const Kernel *k)
+void write_kernel(Emit *e, const Kernel *k)
 {
-    int taken = e->ids->taken.n;
-    if (is_zero_already(e, k)) return;
     e->k = k;
     e->depth = e->row_level = 0;
     e->scope[0] = (Scope){.var = {"", size_const(1), 0}};
@@ -194,6 +191,18 @@ static void emit_kernel(Text *out, Emit *e, const Kernel *k)
     case DEF_SCAN: emit_scan(e, k); break;
     default: emit_loops(e);
     }
+}
+
+static void emit_kernel(Text *out, Emit *e, const Kernel *k)
+{
+    int taken = e->ids->taken.n;
+    const Sketch *sketch = e->sketches[k->order];
+    if (is_zero_already(e, k)) return;
+    if (sketch->routine) {
+        e->scope[0] = (Scope){.var = {"", size_const(1), 0}};
+        add_line(e, 0, call_text(e, sketch));
+    } else
+        write_kernel(e, k);
     const Scope *s = &e->scope[0];
     text_add(out, "\n");
     print_kernel_note(out, e, k);
@@ -287,9 +296,6 @@ static const char *function_body(Emit *e)
     e->ids = &ids;
     e->noted = NEW_N(bool, c->g->nodes.n + 1);
     e->shared = (Text){0};
-    e->functions = (Identifiers){0};
-    for (int i = 0; i < c->program->entries.n; i++)
-        vec_push(&e->functions.taken, c_identifier(c->program->entries.at[i]->name));
     name_buffers(e);
     for (int i = 0; i < c->kernels.n; i++) emit_kernel(&kernels, e, c->kernels.at[i]);
     bool is_init = c->entry == c->program->init;
@@ -309,12 +315,18 @@ static const char *function_body(Emit *e)
 
 void print_function(Text *out, Emit *e)
 {
+    const int names = e->functions->taken.n;
     function_body(e);
+    e->functions->taken.n = names;
     for (int i = 0; i < e->c->leaves.n; i++) e->c->leaves.at[i]->used = false;
     for (int i = 0; i < e->c->outputs.n; i++) e->c->outputs.at[i]->used = false;
     for (int i = 0; i < e->c->buffers.n; i++) e->c->buffers.at[i]->used = false;
     const char *body = function_body(e);
     Signature s = signature_of(e->c->program, e->c->entry);
+    for (int i = 0; i < e->c->kernels.n; i++) {
+        Routine *r = e->sketches[e->c->kernels.at[i]->order]->routine;
+        if (r) print_routine(out, r);
+    }
     text_add(out, "%s\n", e->shared.s ? e->shared.s : "");
     print_head(out, e->c, &s);
     while (*body == '\n') body++;

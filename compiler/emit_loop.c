@@ -77,6 +77,12 @@ void close_loop(Emit *e, SizeRef size, bool independent)
 Index open_index(Emit *e, const Shape *s, int rank)
 {
     Index ix = {.rank = rank};
+    if (rank && rank == e->flat_rank) {
+        for (int i = 0; i < rank; i++) ix.at[i] = affine_const(size_const(0));
+        ix.at[0] = affine_var(&e->scope[1].var);
+        ix.run[0] = rank;
+        return ix;
+    }
     for (int i = 0, level = 0; i < rank; i++) {
         bool one = size_is(s->size[i], 1);
         ix.at[i] = one ? affine_const(size_const(0)) : affine_var(&e->scope[++level].var);
@@ -171,10 +177,11 @@ void store_all(Emit *e, const Def *d, const Index *ix, Frag f)
 static const char *element_name(Emit *e, const Def *d)
 {
     if (!d->home || !d->home->type.shape.rank) return local_name(e, d->node);
-    Text name = {0};
-    text_add(&name, "%s_", e->c_name[d->node->id]);
-    for (int i = 1; i <= e->depth; i++) text_add(&name, "%s", e->scope[i].var.name);
-    return c_unique(e->ids, name.s);
+    Text suffix = {0};
+    text_add(&suffix, "_");
+    for (int i = 1; i <= e->depth; i++) text_add(&suffix, "%s", e->scope[i].var.name);
+    if (e->sketch) return sketch_local(e, d->node, suffix.s);
+    return c_unique(e->ids, format("%s%s", e->c_name[d->node->id], suffix.s));
 }
 
 /* A value whose home is a scalar of the function is used from there. */
@@ -315,9 +322,62 @@ static double cost_of_loops(const Kernel *k)
     return 0.25 * (work_flops(k->work) + (double)shape_upper(&k->domain) * k->groups.n);
 }
 
+/* Is every element made from the elements of the same place and from scalars? */
+static bool is_flat_value(const Code *c, Node *n, const Shape *s)
+{
+    n = see_through(n);
+    if (!n->type.shape.rank) return true;
+    if (c->def_of[n->id] || is_leaf_memory(n)) return shape_equal(&n->type.shape, s);
+    if (n->op == OP_BROADCAST) return !n->in[0]->type.shape.rank;
+    if (op_info[n->op].class != CLASS_MAP) return false;
+    for (int i = 0; i < n->n_in; i++)
+        if (!is_flat_value(c, n->in[i], s)) return false;
+    return true;
+}
+
+static bool is_flat_place(const Buffer *b, const Shape *s)
+{
+    return !b || (b->memory != MEM_ROW && !b->skip && shape_equal(&b->type.shape, s));
+}
+
+static bool is_flat(const Emit *e, const Kernel *k)
+{
+    const Shape *s = &k->domain;
+    long upper = size_upper(shape_count(s));
+    bool flat = s->rank > 0 && k->groups.n == 1 && upper > 1 && upper <= INT32_MAX;
+    for (int i = 0; i < k->defs.n && flat; i++) {
+        const Def *d = k->defs.at[i];
+        flat = d->kind == DEF_MAP && shape_equal(&d->domain, s) && is_flat_place(d->home, s);
+        for (int j = 0; j < d->copies.n; j++) flat = flat && is_flat_place(d->copies.at[j], s);
+        if (d->is_store) flat = flat && is_flat_value(e->c, d->node, s);
+        else if (op_info[d->node->op].class != CLASS_MAP) flat = false;
+        for (int j = 0; j < d->node->n_in && !d->is_store; j++)
+            flat = flat && is_flat_value(e->c, d->node->in[j], s);
+    }
+    return flat;
+}
+
+/* Elementwise, as one loop whatever the shape. */
+static void emit_flat(Emit *e, const Group *g)
+{
+    const SizeRef count = shape_count(&e->k->domain);
+    e->flat_rank = e->k->domain.rank;
+    e->cost = cost_of_loops(e->k);
+    open_loop(e, count);
+    count_group(e, g);
+    for (int i = 0; i < g->defs.n; i++) emit_map(e, g->defs.at[i], false);
+    close_loop(e, count, true);
+    e->cost = 0;
+    e->flat_rank = 0;
+}
+
 void emit_loops(Emit *e)
 {
     const Kernel *k = e->k;
+    if (e->sketch && is_flat(e, k)) {
+        emit_flat(e, k->groups.at[0]);
+        return;
+    }
     for (int i = 0; i < k->defs.n; i++)
         if (is_over_rows(k, k->defs.at[i]))
             fill(e, k->defs.at[i]->home, k->defs.at[i]->node, 0, fold_first(k->defs.at[i]->node));

@@ -131,7 +131,7 @@ static void print_function_of(Emit *e, const Share *s, const char *name, const c
 }
 
 /* Nanoseconds of one pass: what the whole loop takes at the bounds, spread over its passes. */
-static const char *cost_text(const Emit *e, const Scope *s, SizeRef size, bool *worth)
+const char *share_cost(const Emit *e, const Scope *s, SizeRef size, bool *worth)
 {
     double all = (double)size_upper(size) * (s->passes ? (double)size_upper(s->passes) : 1);
     double one = e->cost > 0 ? e->cost / all : 0.25;
@@ -147,7 +147,8 @@ bool share_loop(Emit *e, const Scope *s, SizeRef size, const char *pragma)
 {
     bool worth;
     int taken = e->ids->taken.n;
-    const char *cost = cost_text(e, s, size, &worth);
+    const char *cost = share_cost(e, s, size, &worth);
+    if (e->sketch) return sketch_loop(e, s, size, pragma);
     if (!worth) return false;
     const char *from = c_unique(e->ids, "from"), *to = c_unique(e->ids, "to");
     Share share = share_of(e, loop_text(s, pragma, from, to));
@@ -155,7 +156,7 @@ bool share_loop(Emit *e, const Scope *s, SizeRef size, const char *pragma)
     if (!share.possible) return false;
     const char *wanted = format("%s_rows_%d", c_identifier(e->c->entry->name),
                                 number_of(e, e->k->defs.at[0]));
-    const char *name = c_unique(&e->functions, wanted);
+    const char *name = c_unique(e->functions, wanted);
     print_function_of(e, &share, name, from, to);
     Text call = {0};
     text_add(&call, "NN_SHARE(%s, %s, NN_NAME(%s)(nn_from, nn_to", c_size(size), cost, name);

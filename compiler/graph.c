@@ -122,6 +122,7 @@ void name_as(Node *to, const Node *from)
     if (to->name) return;
     to->name = from->name;
     to->owner = from->owner;
+    to->layer = from->layer;
 }
 
 void note_as(Node *to, const Node *from, Node *const *map)
@@ -129,6 +130,7 @@ void note_as(Node *to, const Node *from, Node *const *map)
     to->span = from->span;
     to->name = from->name;
     to->owner = from->owner;
+    to->layer = from->layer;
     to->rule = from->rule;
     to->adjoint_of = from->adjoint_of ? map[from->adjoint_of->id] : NULL;
     to->again = from->again ? map[from->again->id] : NULL;

@@ -47,6 +47,7 @@ Value mark_target(const Env *e, const char *name, Value v)
     Node *m = n_mark(low->g, v.node);
     m->name = name;
     m->owner = low->owner;
+    m->layer = low->layer;
     return value_node(m, v.span);
 }
 
@@ -61,6 +62,7 @@ void name_value(Value *v, const char *name, bool lent)
     default:
         v->node->name = name;
         v->node->owner = low->owner;
+        v->node->layer = low->layer;
         v->node->name_is_lent = lent;
     }
 }

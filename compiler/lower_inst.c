@@ -181,11 +181,13 @@ Value instance_apply(Inst *inst, ArgumentList *args, Span whole)
     if (!open_call(&inst->layer, args, inst, whole, &outer, values)) return value_poison();
     const Graph *g = low->g;
     int first = g->nodes.n;
-    const char *owner = low->owner;
+    const char *owner = low->owner, *layer = low->layer;
     low->owner = inst->path;
+    low->layer = inst->layer.decl->name.s;
     Value v = call_body(&inst->layer, outer, values, whole);
     low->owner = owner;
     name_result(inst, &v, g, first);
+    low->layer = layer;
     Memo m = {.inst = inst, .result = v};
     bool named = false;
     for (int i = 0; i < args->n; i++) {

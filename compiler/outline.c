@@ -1,0 +1,331 @@
+/* outline.c - kernels that are equal but for names become one function.
+ * In: the kernels of all entries, ready to be written. Every kernel is written once with holes in
+ * place of the arrays, scalars and locals it uses; kernels with the same text and the same types in
+ * their holes are equal. Out: for each set of equal kernels that is worth it, and for each loop that
+ * threads may share, a routine; its kernels call it. An array that a kernel reads and writes is one
+ * hole, so equal kernels also agree in what they update in place. Arguments may share memory, as the
+ * plan says, so they are never `restrict`. Elementwise kernels are written over flat arrays: one
+ * routine serves all shapes. */
+#include "outline.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    FEWEST_LINES = 6, /* of a routine that stands for several kernels */
+    CALL_COST = 4,    /* nanoseconds */
+    WORTH_A_CALL = 100 * CALL_COST
+};
+
+/* ---- holes ---- */
+
+/* The number in the hole at p, which ends behind *end; -1: there is none. */
+static int hole_at(const char *p, const char **end)
+{
+    char *stop;
+    if (*p != '$' || !isdigit((unsigned char)p[1])) return -1;
+    long n = strtol(p + 1, &stop, 10);
+    if (*stop != '$') return -1;
+    *end = stop + 1;
+    return (int)n;
+}
+
+const char *fill_holes(const char *line, const char *const *names)
+{
+    Text out = {0};
+    text_add(&out, "%s", "");
+    while (*line) {
+        int hole = hole_at(line, &line);
+        if (hole < 0)
+            text_add(&out, "%c", *line++);
+        else
+            text_add(&out, "%s", names[hole]);
+    }
+    return out.s;
+}
+
+const char *sketch_local(Emit *e, const Node *n, const char *suffix)
+{
+    vec_push(&e->sketch->holes, ((Hole){.node = n, .suffix = suffix}));
+    return format("$%d$", e->sketch->holes.n - 1);
+}
+
+/* ---- writing a kernel with holes ---- */
+
+typedef struct Saved {
+    const char *name, *access;
+    bool flat, used;
+} Saved;
+
+static BufferList all_buffers(const Code *c)
+{
+    BufferList all = {0};
+    for (int i = 0; i < c->leaves.n; i++) vec_push(&all, c->leaves.at[i]);
+    for (int i = 0; i < c->outputs.n; i++) vec_push(&all, c->outputs.at[i]);
+    for (int i = 0; i < c->buffers.n; i++) vec_push(&all, c->buffers.at[i]);
+    return all;
+}
+
+static bool is_written(const Kernel *k, const Buffer *b)
+{
+    for (int i = 0; i < k->defs.n; i++) {
+        if (k->defs.at[i]->home == b) return true;
+        for (int j = 0; j < k->defs.at[i]->copies.n; j++)
+            if (k->defs.at[i]->copies.at[j] == b) return true;
+    }
+    return false;
+}
+
+static const Node *node_of(const Code *c, const Buffer *b)
+{
+    for (int i = 0; i < c->defs.n; i++)
+        if (c->defs.at[i]->home == b) return c->defs.at[i]->node;
+    return NULL;
+}
+
+/* A scalar that the kernel sets would need a pointer. */
+static bool is_set_scalar(const Hole *h)
+{
+    const Buffer *b = h->buffer;
+    return b && h->written && !b->type.shape.rank && b->memory != MEM_ROW &&
+           !(b->memory == MEM_OUTPUT && !b->slot);
+}
+
+static void write_once(Sketch *s, const BufferList *all)
+{
+    Emit *e = s->e;
+    s->holes.n = s->n_loops = 0;
+    s->ids.taken.n = 0;
+    s->is_shared = false;
+    reserve_sizes(&s->ids);
+    for (int i = 0; i < all->n; i++) {
+        Buffer *b = all->at[i];
+        b->access = b->name = sketch_local(e, NULL, "");
+        b->used = false;
+    }
+    e->ids = &s->ids;
+    write_kernel(e, s->k);
+    s->lines = e->scope[0].lines;
+}
+
+/* Is the loop all there is, but for values that it uses in every pass? Those must not be in arrays
+ * that passes of another thread could be writing by then. */
+static bool is_one_loop(const Sketch *s, const BufferList *all)
+{
+    bool behind = false;
+    if (s->n_loops != 1) return false;
+    for (int i = 0; i < s->lines.n; i++) {
+        const char *line = s->lines.at[i], *end;
+        if (*line == ' ' || *line == '}' || !strcmp(line, "NN_EACH")) continue;
+        if (behind) return false;
+        behind = !strcmp(line, s->loop);
+        if (!behind && strncmp(line, "const ", 6)) return false;
+        for (const char *p = line; *p && !behind; p++) {
+            int hole = hole_at(p, &end);
+            if (hole < 0) continue;
+            const Buffer *b = hole < all->n ? all->at[hole] : NULL;
+            if (b && b->type.shape.rank && b->memory != MEM_SLOT && b->memory != MEM_INPUT)
+                return false;
+            if (b && is_written(s->k, b)) return false;
+            p = end - 1;
+        }
+    }
+    return behind;
+}
+
+/* Holes in the order in which they occur. */
+static void renumber(Sketch *s)
+{
+    HoleList raw = s->holes;
+    const char **names = NEW_N(const char *, raw.n + 1), *end;
+    s->holes = (HoleList){0};
+    for (int i = 0; i < s->lines.n; i++)
+        for (const char *p = s->lines.at[i]; *p; p++) {
+            int hole = hole_at(p, &end);
+            if (hole < 0) continue;
+            if (!names[hole]) {
+                names[hole] = format("$%d$", s->holes.n);
+                vec_push(&s->holes, raw.at[hole]);
+            }
+            p = end - 1;
+        }
+    for (int i = 0; i < s->lines.n; i++) s->lines.at[i] = fill_holes(s->lines.at[i], names);
+}
+
+/* ---- what equal kernels have in common ---- */
+
+bool is_argument(const Hole *h) { return h->buffer && h->buffer->memory != MEM_ROW; }
+
+bool is_by_value(const Hole *h)
+{
+    const Buffer *b = h->buffer;
+    return b && !b->type.shape.rank && !b->is_scratch && b->memory != MEM_OUTPUT;
+}
+
+const char *hole_declaration(const Hole *h, const char *name, bool is_const)
+{
+    Text out = {0};
+    Buffer b = *h->buffer;
+    b.name = name;
+    b.flat = h->flat;
+    b.writable = !is_const;
+    if (b.is_scratch) return format("void *%s", name);
+    if (b.memory == MEM_ROW && b.type.shape.rank) {
+        declare_array(&out, &b);
+        return format("%.*s", (int)strcspn(out.s + 4, ";"), out.s + 4);
+    }
+    if (!is_by_value(h)) return pointer_declaration(&b, name, "");
+    bool local = b.memory == MEM_STACK || b.memory == MEM_ROW;
+    return format("%s %s", local ? scalar_type(&b) : c_type(b.type.elem), name);
+}
+
+static const char *key_of(const Sketch *s)
+{
+    Text key = {0};
+    text_add(&key, "%s\n", s->passes ? "passes" : "");
+    for (int i = 0; i < s->holes.n; i++) {
+        const Hole *h = &s->holes.at[i];
+        if (!h->buffer) continue;
+        text_add(&key, "%d: %s %s %ld\n", i, is_argument(h) ? "given" : "local",
+                 hole_declaration(h, "", !h->written), h->buffer->is_scratch ? h->buffer->bytes : 0);
+    }
+    for (int i = 0; i < s->lines.n; i++) text_add(&key, "%s\n", s->lines.at[i]);
+    return key.s;
+}
+
+/* ---- sketches ---- */
+
+static bool can_be_routine(const Sketch *s)
+{
+    for (int i = 0; i < s->holes.n; i++)
+        if (is_set_scalar(&s->holes.at[i])) return false;
+    return s->lines.n && (s->passes || !s->is_shared);
+}
+
+/* Written twice, as entries are: the first time shows which arrays are flat. */
+static Sketch *sketch_of(Emit *e, const Kernel *k)
+{
+    Sketch *s = NEW(Sketch);
+    BufferList all = all_buffers(e->c);
+    Saved *saved = NEW_N(Saved, all.n + 1);
+    *s = (Sketch){.e = e, .k = k};
+    if (k->kind == DEF_SCAN || k->kind == DEF_DRAW || is_zero_already(e, k)) return s;
+    for (int i = 0; i < all.n; i++) {
+        const Buffer *b = all.at[i];
+        saved[i] = (Saved){b->name, b->access, b->flat, b->used};
+        all.at[i]->flat = false;
+    }
+    e->sketch = s;
+    for (int i = 0; i < 2; i++) write_once(s, &all);
+    e->sketch = NULL;
+    if (!is_one_loop(s, &all)) s->passes = NULL;
+    for (int i = 0; i < s->lines.n && s->passes; i++)
+        if (!strcmp(s->lines.at[i], s->loop)) s->lines.at[i] = s->ranged;
+    for (int i = 0; i < all.n; i++) {
+        Buffer *b = all.at[i];
+        s->holes.at[i] = (Hole){b, b->flat, is_written(k, b), node_of(e->c, b), ""};
+        b->name = saved[i].name;
+        b->access = saved[i].access;
+        b->flat = saved[i].flat;
+        b->used = saved[i].used;
+    }
+    renumber(s);
+    s->possible = can_be_routine(s);
+    s->key = key_of(s);
+    return s;
+}
+
+bool sketch_loop(Emit *e, const Scope *loop, SizeRef size, const char *pragma)
+{
+    Sketch *s = e->sketch;
+    bool worth;
+    const char *v = loop->var.name, *brace = loop->statements != 1 ? " {" : "";
+    s->n_loops++;
+    s->passes = size;
+    s->cost = share_cost(e, loop, size, &worth);
+    s->is_shared |= worth;
+    s->loop = format("for (int %s = 0; %s < %s; %s++)%s", v, v, c_size(size), v, brace);
+    s->ranged = format("for (int %s = FROM; %s < TO; %s++)%s", v, v, v, brace);
+    Scope *out = &e->scope[0];
+    if (pragma) vec_push(&out->lines, pragma);
+    vec_push(&out->lines, s->loop);
+    for (int i = 0; i < loop->lines.n; i++)
+        vec_push(&out->lines, format("    %s", loop->lines.at[i]));
+    if (*brace) vec_push(&out->lines, "}");
+    out->statements++;
+    return true;
+}
+
+/* ---- which kernels become routines ---- */
+
+/* Nanoseconds, roughly. */
+static double cost_of(const Kernel *k)
+{
+    enum { FLOPS_A_NANOSECOND = 100 };
+    bool product = k->kind == DEF_GEMM || k->kind == DEF_CONV;
+    return product ? work_flops(k->work) / FLOPS_A_NANOSECOND : 0.25 * work_flops(k->work);
+}
+
+/* What a call adds is little beside the kernel, or beside the kernels of the entry on average. */
+static bool is_worth_a_call(const Code *c, const Kernel *k)
+{
+    double all = 0;
+    for (int i = 0; i < c->kernels.n; i++) all += cost_of(c->kernels.at[i]);
+    return cost_of(k) >= WORTH_A_CALL || all / c->kernels.n >= WORTH_A_CALL;
+}
+
+static Routine *routine_for(RoutineList *all, const Sketch *s)
+{
+    for (int i = 0; i < all->n; i++)
+        if (!strcmp(all->at[i]->uses.at[0]->key, s->key)) return all->at[i];
+    Routine *r = NEW(Routine);
+    vec_push(all, r);
+    return r;
+}
+
+/* Several kernels, or one loop for several threads. */
+static bool is_worth_it(const Routine *r)
+{
+    const Sketch *s = r->uses.at[0];
+    for (int i = 0; i < r->uses.n; i++)
+        if (r->uses.at[i]->is_shared) return true;
+    return r->uses.n > 1 && s->lines.n >= FEWEST_LINES;
+}
+
+static Passes known_passes(const Routine *r)
+{
+    const SizeRef first = r->uses.at[0]->passes;
+    Passes known = !first || size_is_const(first, NULL) ? PASSES_KNOWN : PASSES_N;
+    for (int i = 0; i < r->uses.n; i++) {
+        const Sketch *s = r->uses.at[i];
+        if (s->is_shared) return PASSES_RANGE;
+        if (s->passes != first) known = PASSES_N;
+    }
+    return known;
+}
+
+void find_routines(Emit **emits, int n, Identifiers *functions)
+{
+    RoutineList all = {0};
+    for (int i = 0; i < n; i++) {
+        Emit *e = emits[i];
+        e->sketches = NEW_N(Sketch *, e->c->kernels.n + 1);
+        for (int k = 0; k < e->c->kernels.n; k++) {
+            Sketch *s = sketch_of(e, e->c->kernels.at[k]);
+            e->sketches[s->k->order] = s;
+            if (!s->possible || (!s->is_shared && !is_worth_a_call(e->c, s->k))) continue;
+            s->routine = routine_for(&all, s);
+            vec_push(&s->routine->uses, s);
+        }
+    }
+    for (int i = 0; i < all.n; i++) {
+        Routine *r = all.at[i];
+        if (is_worth_it(r)) {
+            r->passes = known_passes(r);
+            name_routine(r, functions);
+        } else
+            for (int k = 0; k < r->uses.n; k++) r->uses.at[k]->routine = NULL;
+    }
+}

@@ -1,0 +1,72 @@
+/* outline.h - kernels as functions: what kernels that are equal but for names share. */
+#ifndef NNC_OUTLINE_H
+#define NNC_OUTLINE_H
+#include "emit.h"
+
+/* A name that is filled in later: of an array or a scalar that the kernel uses, or of a local. */
+typedef struct Hole {
+    Buffer *buffer;     /* NULL: a local */
+    bool flat;          /* the array is accessed as one row of elements */
+    bool written;       /* by the kernel */
+    const Node *node;   /* the value; NULL: a leaf, or scratch */
+    const char *suffix; /* of an element's name: "_ij" */
+} Hole;
+typedef VEC(Hole) HoleList;
+
+typedef struct Routine Routine;
+
+/* A kernel as text with holes: `$0$[i] = $1$[i];`. The holes are numbered in the order in which they
+ * occur, so equal kernels have equal texts. */
+typedef struct Sketch {
+    Emit *e;
+    const Kernel *k;
+    HoleList holes;
+    Lines lines;
+    bool possible;        /* can be a function */
+    const char *key;      /* everything that equal kernels have in common */
+    Identifiers ids;      /* names that are no holes */
+    int n_loops;          /* outermost ones with independent passes, so far */
+    const char *loop;     /* the last of them in full, and from pass FROM to before pass TO */
+    const char *ranged;
+    SizeRef passes;       /* its passes; NULL: the kernel is not such a loop alone */
+    const char *cost;     /* nanoseconds of one pass, as C text */
+    bool is_shared;       /* long enough for threads */
+    Routine *routine;     /* NULL: stays in line */
+} Sketch;
+
+/* How a routine is told the passes of its loop. */
+typedef enum Passes { PASSES_KNOWN, PASSES_N, PASSES_RANGE } Passes;
+
+struct Routine {
+    const char *name;
+    VEC(Sketch *) uses;
+    Passes passes;
+    const char *first, *last; /* names of the arguments of the range, or of n */
+    const char **names;       /* by hole */
+    bool *is_const;           /* by hole: what its array of rows is declared as */
+    bool printed;
+};
+
+typedef VEC(Routine *) RoutineList;
+
+/* ---- outline.c ---- */
+
+const char *fill_holes(const char *line, const char *const *names);
+/* Is it handed to the routine, rather than one of its locals? */
+bool is_argument(const Hole *h);
+bool is_by_value(const Hole *h); /* a scalar that is only read */
+/* The declaration of the hole in the routine, under a name. */
+const char *hole_declaration(const Hole *h, const char *name, bool is_const);
+
+/* ---- outline_name.c ---- */
+
+/* Chooses names for the routine and what stands in its holes. */
+void name_routine(Routine *r, Identifiers *functions);
+
+/* ---- outline_print.c ---- */
+
+void print_routine(Text *out, Routine *r);
+/* The call of the kernel's routine as a line of C. */
+const char *call_text(Emit *e, const Sketch *s);
+
+#endif

@@ -1,0 +1,158 @@
+/* outline_name.c - what routines and the values in them are called.
+ * In: a routine and the kernels that it stands for. Out: its own name, after the layer that the
+ * kernels belong to, and a name for every hole: what the text of the layer calls the value, without
+ * the instance, where all the kernels agree; else p for a parameter, g for a gradient by one, as in
+ * the library, x for what is read and y for what is stored. */
+#include "outline.h"
+
+#include <ctype.h>
+#include <string.h>
+
+/* ---- names of values ---- */
+
+static bool is_numbered(const char *name)
+{
+    return name[0] == 't' && name[1] && strspn(name + 1, "0123456789") == strlen(name + 1);
+}
+
+/* sum_3: the third of that name in its entry. */
+static const char *without_number(const char *name)
+{
+    size_t n = strlen(name);
+    while (n && isdigit((unsigned char)name[n - 1])) n--;
+    return n > 1 && name[n] && name[n - 1] == '_' ? format("%.*s", (int)n - 1, name) : name;
+}
+
+static const char *end_of(const char *name)
+{
+    const char *leaf = strrchr(name, '.');
+    return leaf ? leaf + 1 : name;
+}
+
+/* As the text that makes the value calls it; NULL when it has no name there. */
+static const char *own_name(const Emit *e, const Node *n)
+{
+    const char *name = node_name(e->c->names, n);
+    if (!name || is_numbered(name)) return NULL;
+    if (n->name && !n->adjoint_of)
+        return strchr(n->name, '.') ? format("d_%s", end_of(n->name)) : n->name;
+    const Node *of = n->adjoint_of ? see_through((Node *)(uintptr_t)n->adjoint_of) : NULL;
+    const char *by = of ? leaf_name(of) : NULL;
+    if (of && !by) by = of->name;
+    if (by && !strncmp(name, "d_", 2)) return format("d_%s", end_of(by));
+    return without_number(name);
+}
+
+static const char *short_name(const Sketch *s, const Hole *h)
+{
+    const Buffer *b = h->buffer;
+    if (h->node) return own_name(s->e, h->node);
+    if (b && b->slot) return last_piece(b->slot->path);
+    return b ? b->name : NULL;
+}
+
+/* As the entry calls it. */
+static const char *full_name(const Sketch *s, const Hole *h)
+{
+    if (!h->node || !s->e->c_name[h->node->id]) return short_name(s, h);
+    return s->e->c_name[h->node->id];
+}
+
+static bool is_parameter(const Hole *h)
+{
+    return h->buffer && h->buffer->memory == MEM_SLOT && !h->buffer->slot->is_state;
+}
+
+static bool is_gradient(const Hole *h)
+{
+    return h->node && h->node->name && !strncmp(h->node->name, "d_", 2) && strchr(h->node->name, '.');
+}
+
+/* The name that all kernels have for the hole, or what it is. */
+static const char *common_name(const Routine *r, int hole)
+{
+    bool same = true, parameters = true, gradients = true;
+    const Hole *h = &r->uses.at[0]->holes.at[hole];
+    const char *name = short_name(r->uses.at[0], h);
+    for (int i = 0; i < r->uses.n; i++) {
+        const Hole *other = &r->uses.at[i]->holes.at[hole];
+        const char *its = short_name(r->uses.at[i], other);
+        same &= name && its && !strcmp(name, its);
+        parameters &= is_parameter(other);
+        gradients &= is_gradient(other);
+    }
+    if (same) return name;
+    if (!h->buffer) return NULL;
+    return parameters ? "p" : gradients ? "g" : h->written ? "y" : "x";
+}
+
+/* t1, t2, .. */
+static const char *numbered_name(Identifiers *ids)
+{
+    int k = 1;
+    while (c_is_taken(ids, format("t%d", k))) k++;
+    return c_unique(ids, format("t%d", k));
+}
+
+/* Letters of loops, sizes and the like are taken. */
+static Identifiers taken_names(const Sketch *s)
+{
+    Identifiers ids = {0};
+    for (int i = 0; i < s->ids.taken.n; i++) vec_push(&ids.taken, s->ids.taken.at[i]);
+    for (int i = 0; i < s->e->c->entry->dims.n; i++)
+        vec_push(&ids.taken, s->e->c->entry->dims.at[i]->name);
+    for (int i = 0; i < s->lines.n; i++) {
+        char v[8];
+        const char *loop = strstr(s->lines.at[i], "for (int ");
+        if (loop && sscanf(loop, "for (int %7[a-z0-9]", v) == 1 && !c_is_taken(&ids, v))
+            vec_push(&ids.taken, format("%s", v));
+    }
+    return ids;
+}
+
+/* ---- the routine ---- */
+
+static const char *layer_of(const Node *n)
+{
+    if (n->layer) return n->layer;
+    return n->adjoint_of && n->adjoint_of->layer ? format("%s_backward", n->adjoint_of->layer) : NULL;
+}
+
+/* The layer of the last value that has one. */
+static const char *routine_name(const Routine *r)
+{
+    const Sketch *s = r->uses.at[0];
+    const char *entry = c_identifier(s->e->c->entry->name);
+    if (r->uses.n == 1) return format("%s_rows_%d", entry, number_of(s->e, s->k->defs.at[0]));
+    for (int i = s->k->defs.n; i-- > 0;)
+        if (layer_of(s->k->defs.at[i]->node)) return layer_of(s->k->defs.at[i]->node);
+    const char *last = own_name(s->e, s->k->defs.at[s->k->defs.n - 1]->node);
+    return last ? c_identifier(last) : format("%s_loop", entry);
+}
+
+static bool any_is_const(const Routine *r, int hole)
+{
+    for (int i = 0; i < r->uses.n; i++)
+        if (!r->uses.at[i]->holes.at[hole].buffer->writable) return true;
+    return false;
+}
+
+void name_routine(Routine *r, Identifiers *functions)
+{
+    const Sketch *s = r->uses.at[0];
+    Identifiers ids = taken_names(s);
+    r->name = c_unique(functions, routine_name(r));
+    r->names = NEW_N(const char *, s->holes.n + 1);
+    r->is_const = NEW_N(bool, s->holes.n + 1);
+    if (r->passes == PASSES_RANGE) r->first = c_unique(&ids, "from");
+    r->last = c_unique(&ids, r->passes == PASSES_RANGE ? "to" : "n");
+    for (int i = 0; i < s->holes.n; i++) {
+        const Hole *h = &s->holes.at[i];
+        const char *name = r->uses.n > 1 ? common_name(r, i) : full_name(s, h);
+        r->names[i] = name ? c_unique(&ids, format("%s%s", c_identifier(name), h->suffix))
+                           : numbered_name(&ids);
+        if (!is_argument(h) || h->written) continue;
+        bool rows = !h->flat && h->buffer->type.shape.rank > 1;
+        r->is_const[i] = !rows || any_is_const(r, i);
+    }
+}
