@@ -87,7 +87,9 @@ static int write_depfile(const char *header, const char *source)
     text_add(&out, "%s %s:", make_escaped(source), make_escaped(header));
     for (int i = 0; i < n; i++)
         if (!files[i]->src->is_std) text_add(&out, " \\\n  %s", make_escaped(files[i]->src->name));
+    if (options.weights) text_add(&out, " \\\n  %s", make_escaped(options.weights));
     text_add(&out, "\n");
+    if (options.weights) text_add(&out, "%s:\n", make_escaped(options.weights));
     for (int i = 0; i < n; i++)
         if (!files[i]->src->is_std) text_add(&out, "%s:\n", make_escaped(files[i]->src->name));
     return write_output(options.depfile, out.s, out.n);
@@ -136,6 +138,7 @@ int cmd_compile(void)
     Program *p = load_program(&code);
     if (!p) return code;
     if (!known_entries(p) || !free_for_profile(p)) return EXIT_USAGE;
+    if (!embed_weights(p, &code)) return code;
     if (!run_passes(p, NULL)) return EXIT_PROGRAM;
     print_recomputed(p);
     emit_program(p, &header, &source);

@@ -92,7 +92,7 @@ Machine *start_machine(Program *p, const char *command, int *code)
     *code = EXIT_USAGE;
     if (!read_seed(command, &seed)) return NULL;
     Machine *m = machine_new(p, seed);
-    if (!settings.params || load_params(m, settings.params, &error)) return m;
+    if (!settings.params || load_params(m, settings.params, NULL, &error)) return m;
     fprintf(stderr, "nnc: %s\n", error);
     *code = EXIT_IO;
     return NULL;

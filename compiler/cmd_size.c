@@ -156,6 +156,7 @@ int cmd_size(void)
     if (!p) return code;
     for (int i = 0; i < options.entries.n; i++)
         if (!entry_named(p, "size", options.entries.at[i])) return EXIT_USAGE;
+    if (!embed_weights(p, &code)) return code;
     if (!run_passes(p, NULL)) return EXIT_PROGRAM;
     CodeList codes = compile_entries(p);
     double work = 0, params = slot_bytes(&p->params), states = slot_bytes(&p->states);

@@ -17,7 +17,7 @@ enum { COMPILE = 1, CHECK = 2, RUN = 4, TEST = 8, SHOW = 16, SIZES = 32, ANY_PRO
 typedef struct Settings {
     VEC(const char *) args;   /* in order, without the flags */
     const char *out, *name, *real, *bounds, *entries, *depfile, *max_ram;
-    const char *seed, *params, *after, *graph, *at, *cc;
+    const char *seed, *params, *weights, *after, *graph, *at, *cc;
     bool single_file, profile, flops, grad, no_compile, help;
 } Settings;
 extern Settings settings;
@@ -96,7 +96,14 @@ Machine *start_machine(Program *p, const char *command, int *code);
 
 /* ---- params.c: parameters in files --------------------------------------------------------- */
 
-/* Fills the machine's params (and states, when the file has them) from a safetensors file. */
-bool load_params(Machine *m, const char *path, const char **error);
+/* Fills the machine's params, and the states that a safetensors file has: given[i], by Slot.id, which
+ * may be NULL. */
+bool load_params(Machine *m, const char *path, bool *given, const char **error);
+
+/* ---- known.c: parameters as constants ------------------------------------------------------ */
+
+/* Under --weights: what the entries that stay do not update becomes a constant. False, reported:
+ * *code is the exit code. */
+bool embed_weights(Program *p, int *code);
 
 #endif

@@ -103,40 +103,6 @@ static void print_public(Text *out, const Program *p, const CodeList *codes)
 
 /* ---- the file ---- */
 
-static void print_values(Text *out, const Buffer *b, const double *v, int axis, long begin,
-                         long count, bool flat)
-{
-    long size = count;
-    if (!flat) size_is_const(b->type.shape.size[axis], &size);
-    bool last = flat || axis == b->type.shape.rank - 1;
-    text_add(out, "{");
-    for (long i = 0; i < size; i++) {
-        text_add(out, i == 0 ? "" : last && i % 12 ? ", " : ",\n    ");
-        if (last)
-            text_add(out, "%s", c_number(b->type.elem, v[begin + i]));
-        else
-            print_values(out, b, v, axis + 1, begin + i * (count / size), count / size, false);
-    }
-    text_add(out, "}");
-}
-
-static void print_constants(Text *out, const Code *c)
-{
-    for (int i = 0; i < c->g->nodes.n; i++) {
-        const Node *n = c->g->nodes.at[i];
-        Buffer *b = c->leaf_of[i];
-        if (n->op != OP_TABLE || !b || !b->used) continue;
-        long count = shape_upper(&n->type.shape);
-        text_add(out, "static const %s %s", c_type(n->type.elem), b->access);
-        for (int k = 0; k < n->type.shape.rank && !b->flat; k++)
-            text_add(out, "[%s]", size_text(n->type.shape.size[k]));
-        if (b->flat) text_add(out, "[%ld]", count);
-        text_add(out, " = ");
-        print_values(out, b, n->attr.ref, 0, 0, count, b->flat);
-        text_add(out, ";\n");
-    }
-}
-
 static void print_opening(Text *out, const Program *p, Emit **emits, int n)
 {
     const char *from = p->src ? p->src->name : "a graph";
@@ -188,10 +154,11 @@ static void print_once(Text *out, const Program *p, const CodeList *codes, const
     Text once = {0};
     const char *upper = c_upper(p->name);
     print_size_names(&once, functions);
-    for (int i = 0; i < codes->n; i++) print_constants(&once, codes->at[i]);
+    print_constants(&once, codes);
+    bool odd = has_word(once.s ? once.s : "", "NAN") || has_word(once.s ? once.s : "", "INFINITY");
     print_profile_table(&once, rows);
     text_add(out, "#include \"%s.h\"\n\n#ifndef %s_ONCE\n#define %s_ONCE\n", p->name, upper, upper);
-    text_add(out, "%s%s%s#endif\n\n", macros, has_word(functions, "nn_row") ? trap : "",
+    text_add(out, "%s%s%s%s#endif\n\n", odd ? "#include <math.h>\n" : "", macros, has_word(functions, "nn_row") ? trap : "",
              once.s ? once.s : "");
 }
 
@@ -239,6 +206,7 @@ void emit_program(Program *p, Text *header, Text *source)
     Text functions = {0}, helpers = {0};
     name_sizes(p);
     for (int i = 0; i < codes.n; i++) add_with_steps(&all, codes.at[i]);
+    name_constants(p, &all);
     Emit **emits = NEW_N(Emit *, all.n + 1);
     for (int i = 0; i < all.n; i++) emits[i] = new_emit(all.at[i]);
     Identifiers names = {0};

@@ -81,6 +81,14 @@ void print_size_names(Text *out, const char *used_in);
 bool has_word(const char *text, const char *word);
 void wrap_lines(Text *out, const char *line, int indent);
 
+/* ---- emit_constant.c ---- */
+
+/* C names for the weights that the entries read, and the array of one of them. */
+void name_constants(const Program *p, const CodeList *codes);
+const char *c_constant(const Slot *s);
+/* Every constant array that is used. */
+void print_constants(Text *out, const CodeList *codes);
+
 /* ---- emit_text.c ---- */
 
 Buffer *memory_of(const Code *c, const Node *n);

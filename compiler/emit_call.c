@@ -128,11 +128,17 @@ static const char *conv_sizes(const Node *n)
     const Attr *a = &n->attr;
     const Shape *x = n->op == OP_CONV_DATA ? &n->type.shape : &n->in[0]->type.shape;
     const Shape *y = n->op == OP_CONV ? &n->type.shape : &n->in[n->op == OP_CONV_WEIGHTS]->type.shape;
-    const Shape *k = n->op == OP_CONV_WEIGHTS ? &n->type.shape : &n->in[1]->type.shape;
+    const Shape k = conv_kernel(n);
     return format("{%s, %s, {%s, %s}, {%d, %d}, {%s, %s}, {%d, %d}}",
-                  three_sizes(&x->size[1]), three_sizes(&y->size[1]), c_size(k->size[2]),
-                  c_size(k->size[3]), a->perm[0], a->perm[1], c_size(a->lo[0]), c_size(a->lo[1]),
+                  three_sizes(&x->size[1]), three_sizes(&y->size[1]), c_size(k.size[2]),
+                  c_size(k.size[3]), a->perm[0], a->perm[1], c_size(a->lo[0]), c_size(a->lo[1]),
                   a->perm[2], a->perm[3]);
+}
+
+static const char *conv_flags(const char *flags, bool packed)
+{
+    if (!packed) return flags;
+    return !strcmp(flags, "0") ? "NN_PACKED" : format("%s | NN_PACKED", flags);
 }
 
 void emit_conv(Emit *e, const Def *d)
@@ -144,7 +150,8 @@ void emit_conv(Emit *e, const Def *d)
     const char *a = first_element(e, n->in[0]), *b = first_element(e, n->in[1]);
     const char *to = array_text(d->home, &start), *more = "";
     if (n->op == OP_CONV)
-        more = format("%s, %s, ", d->bias ? bias_text(e, d->bias) : "NULL", flags_text(d, true, true));
+        more = format("%s, %s, ", d->bias ? bias_text(e, d->bias) : "NULL",
+                      conv_flags(flags_text(d, true, true), n->attr.k));
     const char *sizes = c_unique(e->ids, "sizes");
     add_declaration(e, 0, format("const struct nn_conv_sizes %s = %s;", sizes, conv_sizes(n)));
     add_line(e, 0, format("nn_conv%s%s(%s, &%s, %s, %s, %s, %s%s);", form, suffix(d->node), batch,

@@ -10,6 +10,7 @@
 
 static const char *slot_access(const Slot *s)
 {
+    if (s->values) return c_constant(s);
     return format("m->%s.%s", s->is_state ? "state" : "params", c_slot(s));
 }
 
@@ -27,6 +28,7 @@ static void name_leaf(Emit *e, const Signature *s, Buffer *b)
             if (!strcmp(e->c->entry->inputs.at[i].name, b->name)) b->access = s->inputs.at[i];
     } else if (b->memory == MEM_SLOT) {
         b->access = slot_access(b->slot);
+        if (b->slot->values) vec_push(&e->ids->taken, b->access);
         if (b->flat)
             b->access = b->name = c_unique(e->ids, c_identifier(last_piece(b->slot->path)));
     } else if (!b->access) {

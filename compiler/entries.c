@@ -16,6 +16,8 @@ const Pass passes[] = {
      "values that --max-ram has no room for computed again"},
     {"layout", NULL, NULL, layout, NULL, NULL,
      "convolutions found, the order of axes in memory chosen"},
+    {"weights", NULL, NULL, weights, NULL, NULL,
+     "constants of --weights scaled, turned and packed as the code reads them"},
     {"fuse", NULL, NULL, NULL, fuse, NULL, "equations that share their loops gathered in kernels"},
     {"schedule", NULL, NULL, NULL, NULL, schedule,
      "kernels in the order that needs the least memory"},
@@ -42,7 +44,7 @@ void graph_passes(Program *p, Entry *e, const char *last)
 
 Code *compile_entry(Program *p, Entry *e)
 {
-    Code *c = fuse(p, layout(e));
+    Code *c = fuse(p, weights(layout(e)));
     schedule(c);
     plan(c);
     return c;

@@ -10,6 +10,8 @@ double eval_map(Op op, Elem in, Elem out, const double *v);
 double eval_convert(Elem from, Elem to, double v);
 /* The value of an f16 with these bits. */
 double half_value(unsigned bits);
+/* The bits of v, which is a half. */
+uint16_t half_bits(double v);
 
 /* What leaves read: sizes by Dim.id, inputs by number, the machine's slots, seed and call (NULL:
  * seed 0, call 0, and no slots). */

@@ -28,6 +28,16 @@ double half_value(unsigned bits)
     return bits >> 15 ? -v : v;
 }
 
+/* Non-negative halves are in the order of their bits. */
+uint16_t half_bits(double v)
+{
+    unsigned best = 0;
+    if (isnan(v)) return 0x7e00;
+    for (unsigned bit = 0x4000; bit; bit >>= 1)
+        if (half_value(best | bit) <= fabs(v)) best |= bit;
+    return (uint16_t)(best | (signbit(v) ? 0x8000u : 0));
+}
+
 static double wrap(Elem e, int64_t v)
 {
     switch (e) {

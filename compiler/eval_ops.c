@@ -71,8 +71,8 @@ static void eval_leaf(const Node *n, const Surroundings *around, Tensor *y)
     switch (n->op) {
     case OP_TABLE: from = n->attr.ref; break;
     case OP_INPUT: from = around->inputs[n->attr.k]->v; break;
-    case OP_PARAM: from = m->params[slot->id]->v; break;
-    case OP_STATE: from = m->states[slot->id]->v; break;
+    case OP_PARAM: from = slot->values ? slot->values : m->params[slot->id]->v; break;
+    case OP_STATE: from = slot->values ? slot->values : m->states[slot->id]->v; break;
     case OP_SIZE: scalar = (double)size_eval(n->attr.size, around->dims); break;
     case OP_DRAW: eval_draw(n, m, y); return;
     case OP_IOTA: {
@@ -233,7 +233,8 @@ static void eval_conv(const Node *n, const Surroundings *around, Tensor *a, Tens
 {
     Tensor *image = n->op == OP_CONV_DATA ? y : a, *kernel = n->op == OP_CONV_WEIGHTS ? y : b;
     Tensor *result = n->op == OP_CONV ? y : n->op == OP_CONV_DATA ? a : b;
-    const long *x = image->size, *k = kernel->size, *r = result->size;
+    const long *x = image->size, *s = kernel->size, *r = result->size;
+    const long packed[4] = {s[3], s[2], s[0], s[1]}, *k = n->attr.k ? packed : s;
     long pad[2] = {size_eval(n->attr.lo[0], around->dims), size_eval(n->attr.lo[1], around->dims)};
     memset(y->v, 0, sizeof(double) * (size_t)y->count);
     for (long i = 0; i < result->count / r[3] * k[2] * k[3]; i++) {
@@ -245,6 +246,7 @@ static void eval_conv(const Node *n, const Surroundings *around, Tensor *a, Tens
             for (long c = 0; c < k[1]; c++) {
                 long in = ((at / r[2] / r[1] * x[1] + row) * x[2] + column) * x[3] + c;
                 long weight = ((o * k[1] + c) * k[2] + p) * k[3] + q, out = at * r[3] + o;
+                if (n->attr.k) weight = ((p * k[3] + q) * k[1] + c) * k[0] + o;
                 if (y == result) add_to(y, out, image->v[in] * kernel->v[weight]);
                 else if (y == image) add_to(y, in, result->v[out] * kernel->v[weight]);
                 else add_to(y, weight, image->v[in] * result->v[out]);

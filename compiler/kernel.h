@@ -234,6 +234,8 @@ long unrolled_terms(const Node *n);
 void term_indices(const Node *n, const Index *ix, long t, Index operands[2]);
 bool is_small_product(const Node *n);
 bool is_convolution(const Node *n);
+/* The kernels [maps, channels, p, q] of a convolution, however they lie. */
+Shape conv_kernel(const Node *n);
 
 /* A matrix in memory, as the runtime's product reads it: element (i, j) at start + i*ld + j, or
  * when turned at start + i + j*ld. */

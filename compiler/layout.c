@@ -291,12 +291,8 @@ Graph *layout_roots(const Graph *old, Node **roots, int n)
     return graph_copy(l.g, roots, n);
 }
 
-Entry *layout(Entry *e)
+Entry *entry_with(const Entry *e, Graph *g, Node *const *roots)
 {
-    Node **roots;
-    int n = gather_roots(e, &roots);
-    Graph *g = layout_roots(e->g, roots, n);
-    if (!g) return e;
     Entry *to = NEW(Entry);
     *to = *e;
     to->g = g;
@@ -311,4 +307,12 @@ Entry *layout(Entry *e)
     for (int i = 0; i < e->updates.n; i++) vec_push(&to->updates, e->updates.at[i]);
     return_roots(to, roots);
     return to;
+}
+
+Entry *layout(Entry *e)
+{
+    Node **roots;
+    int n = gather_roots(e, &roots);
+    Graph *g = layout_roots(e->g, roots, n);
+    return g ? entry_with(e, g, roots) : e;
 }

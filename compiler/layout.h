@@ -24,6 +24,9 @@ Node *laid_in_order(Layout *l, const Node *n, const int *perm);
 Node *turn(Graph *g, Node *n, const int *perm);
 Node *reshape_from_base(Graph *g, Node *n, const Shape *to);
 
+/* A copy of the entry with these roots, in the order of gather_roots, in another graph. */
+Entry *entry_with(const Entry *e, Graph *g, Node *const *roots);
+
 /* ---- layout_conv.c ---- */
 
 /* Is n a convolution or a derivative of one? Then its value by an OP_CONV.. node of the new graph. */

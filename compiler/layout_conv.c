@@ -367,7 +367,7 @@ static Laid forward(Layout *l, const Windows *w, const Node *n, const Node *x, c
     return (Laid){reshape_from_base(l->g, y, &rows), turned ? 0 : -1};
 }
 
-static Laid weights(Layout *l, const Windows *w, const Node *n, const Node *x, const Node *dy, int maps, bool turned)
+static Laid kernels(Layout *l, const Windows *w, const Node *n, const Node *x, const Node *dy, int maps, bool turned)
 {
     SizeRef count = dy->type.shape.size[maps];
     Node *k = conv_node(l, OP_CONV_WEIGHTS, w, n, kernel_shape(w, count), image_operand(l, w, x), result_operand(l, w, dy, maps));
@@ -425,7 +425,7 @@ bool lay_convolution(Layout *l, const Node *n, Laid *out)
         bool inner_first = turned ? k == 0 : k == 1;
         int maps = k == 0 ? 1 : 0; /* the axis of the other operand that stays */
         *out = inner_first == w.taps_first ? forward(l, &w, n, x, other, maps, k == 1)
-                                           : weights(l, &w, n, x, other, maps, k == 1);
+                                           : kernels(l, &w, n, x, other, maps, k == 1);
         return true;
     }
     return false;

@@ -303,8 +303,10 @@ static void lower_entry(Entry *e)
         if (e->outputs.at[i].node) add_dims(e, &e->outputs.at[i].node->type, e->outputs.at[i].span);
 }
 
+/* The file of --weights holds the parameters of all entries. */
 static bool is_wanted(const char *entry)
 {
+    if (options.weights) return true;
     for (int i = 0; i < options.entries.n; i++)
         if (!strcmp(options.entries.at[i], entry)) return true;
     return options.entries.n == 0;

@@ -59,10 +59,14 @@ const Command commands[] = {
     {"compile", COMPILE, cmd_compile, "MODEL.nn [options]", "write the model as C",
      "Writes MODEL.h and MODEL.c: a struct with the parameters, a function for every entry.\n"
      "They need the runtime library (cc MODEL.c main.c -lnnrt -lm) unless --single-file is given.\n"
+     "With --weights the parameters of a file are constants of the C code: entries that only compute\n"
+     "are called without a model, nothing is loaded, and normalisations, transposes and the like are\n"
+     "worked into the constants. Entries that learn are left out.\n"
      "Files whose contents do not change are not written, so make does not rebuild them.\n",
      "  nnc compile mnist.nn                   mnist.h and mnist.c, in this folder\n"
      "  nnc compile mnist.nn -o gen -D H=64    into gen/, with another const\n"
      "  nnc compile mnist.nn --max-ram 256k    computes again what it has no room to keep\n"
+     "  nnc compile mnist.nn --weights mnist.safetensors --entries predict\n"
      "  nnc compile mnist.nn --profile         with mnist_profile(stdout): time by equation\n"
      "  nnc compile mnist.nn --single-file     one .c file that needs nothing but libc\n"
      "  nnc compile mnist.nn -o - | less       the C source, to read\n"},
@@ -95,6 +99,7 @@ const Command commands[] = {
      "What the compiled model needs: in total, for each entry, and for each equation.\n",
      "  nnc size mnist.nn\n"
      "  nnc size mnist.nn --entries predict --single-file\n"
+     "  nnc size mnist.nn --weights mnist.safetensors\n"
      "  nnc size mnist.nn --flops              what each equation computes and moves\n"
      "  nnc size mnist.nn --max-ram 256k       what it costs to do with less\n"},
     {"explain", 0, cmd_explain, "CODE", "what an error means, with an example",

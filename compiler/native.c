@@ -210,16 +210,6 @@ void native_free(Native *n)
 
 /* ---- values ---- */
 
-/* Non-negative halves are in the order of their bits. */
-static uint16_t half_bits(double v)
-{
-    unsigned best = 0;
-    if (isnan(v)) return 0x7e00;
-    for (unsigned bit = 0x4000; bit; bit >>= 1)
-        if (half_value(best | bit) <= fabs(v)) best |= bit;
-    return (uint16_t)(best | (signbit(v) ? 0x8000u : 0));
-}
-
 static void element_store(Elem e, void *at, long i, double v)
 {
     switch (e) {

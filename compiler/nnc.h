@@ -311,7 +311,7 @@ typedef struct Scan Scan;
  * are zero, so that attributes compare as bytes. */
 typedef struct Attr {
     double num;               /* CONST: the value */
-    long k;                   /* INPUT: which; DRAW: the site; MARK: serial; CONCAT, IOTA, WINDOW: axis; CUSTOM, SCAN: result */
+    long k;                   /* INPUT: which; DRAW: the site; MARK: serial; CONCAT, IOTA, WINDOW: axis; CUSTOM, SCAN: result; CONV: 1 when the kernel is [p, q, channels, maps] */
     unsigned axes;            /* WINDOW, UNWINDOW: how many axes stand for one; folds, REVERSE: set of axes (bit i: axis i); BROADCAST: axes of the result that are new */
     int draw;                 /* DRAW: a DrawKind */
     int perm[MAX_RANK];       /* TRANSPOSE: axis i of the result is axis perm[i] of the operand; WINDOW: factors; CONV: strides of rows and columns, then dilations */
@@ -455,6 +455,7 @@ struct Slot {
     Span span;
     const char *doc;
     int id;                   /* place in program->params or program->states */
+    const double *values;     /* --weights: a constant, outside those lists; NULL: memory */
     bool is_used;
 };
 typedef VEC(Slot *) SlotList;
@@ -514,6 +515,7 @@ typedef struct Options {
     bool single_file;
     bool profile;             /* --profile */
     bool own_runtime;         /* native.c: nn_* are found in this process or in the flags */
+    const char *weights;      /* --weights: a file; NULL: none */
     long max_ram;             /* bytes of parameters, states and work area; 0: any number */
     bool colour_never;
     VEC(Define) defines;      /* -D name=value */
@@ -595,6 +597,11 @@ void hoist_entry(Entry *e);
 Graph *layout_roots(const Graph *g, Node **roots, int n);
 /* The same for an entry, which stays as it is: a copy, or e itself where nothing changes. */
 Entry *layout(Entry *e);
+
+/* ---- weights.c: what is computed of --weights once ------------------------------------------------------------ */
+
+/* A copy of an entry behind layout, or e itself where nothing changes. */
+Entry *weights(Entry *e);
 
 /* ---- eval.c: the naive interpreter, in double precision ---------------------------------------------------- */
 

@@ -148,13 +148,14 @@ static void check_window(Op op, const Attr *attr, const Shape *wide, const Shape
 }
 
 /* Images and results of four axes, kernels [maps, channels, p, q] that fit both. */
-static Type type_conv(Op op, Type given, Node *const *in)
+static Type type_conv(Op op, const Attr *attr, Type given, Node *const *in)
 {
     const Shape *a = &in[0]->type.shape, *b = &in[1]->type.shape, *y = &given.shape;
     need(a->rank == 4 && b->rank == 4 && y->rank == 4, op, "another rank");
     const Shape *image = op == OP_CONV_DATA ? y : a;
     const Shape *result = op == OP_CONV ? y : op == OP_CONV_DATA ? a : b;
-    const Shape *kernel = op == OP_CONV_WEIGHTS ? y : b;
+    Shape packed = {4, {b->size[3], b->size[2], b->size[0], b->size[1]}};
+    const Shape *kernel = op == OP_CONV_WEIGHTS ? y : attr->k ? &packed : b;
     need(image->size[0] == result->size[0], op, "another number of images");
     need(kernel->size[0] == result->size[3] && kernel->size[1] == image->size[3], op, "kernels for other channels");
     return (Type){in[0]->type.elem, given.shape};
@@ -188,7 +189,7 @@ Type op_type(Op op, const Attr *attr, Type given, int n, Node *const *in)
     case OP_UNWINDOW: check_window(op, attr, &given.shape, &in[0]->type.shape); return same;
     case OP_CONV:
     case OP_CONV_DATA:
-    case OP_CONV_WEIGHTS: return type_conv(op, given, in);
+    case OP_CONV_WEIGHTS: return type_conv(op, attr, given, in);
     case OP_SCAN:
     case OP_CUSTOM: return given;
     default: need(false, op, "no type rule"); return given;

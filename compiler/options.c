@@ -35,6 +35,8 @@ static const Flag flags[] = {
     {0, "flops", NULL, SIZES, AT(flops), "operations and bytes moved by each equation"},
     {0, "max-ram", "BYTES", COMPILE | TEST | SHOW | SIZES, AT(max_ram),
      "an upper bound for `RAM` of nnc size: 64k, 1.5M"},
+    {0, "weights", "FILE", COMPILE | SIZES, AT(weights),
+     "parameters from a .safetensors file, as constants"},
     {0, "depfile", "FILE", COMPILE, AT(depfile), "writes the files read as a rule for make"},
     {0, "seed", "N", RUN | TEST | SHOW, AT(seed), "seed of the initial values and of draws (0)"},
     {0, "params", "FILE", RUN | SHOW, AT(params), "parameters from a .safetensors file"},
@@ -182,6 +184,7 @@ static bool set_options(const char *command)
     options.depfile = settings.depfile;
     options.single_file = settings.single_file;
     options.profile = settings.profile;
+    options.weights = settings.weights;
     if (settings.real && strcmp(settings.real, "f32") && strcmp(settings.real, "f64")) {
         usage_error(command, "`--real` is f32 or f64, not `%s`%s", settings.real,
                     did_you_mean(settings.real, known, 2));

@@ -1,12 +1,15 @@
 /* params.c - parameters from safetensors files. In: a file that nn_save has written from the table
  * of a generated program's params, or nn_save_groups from those of its params and its state, with
  * the prefixes "params." and "state.". Out: the machine with these values; names, types and shapes
- * are checked by the runtime library, which reads the file. */
+ * are checked by the runtime library, which reads the file. Every parameter must be there, and no
+ * other; of the states those that are: a program that predicts has no use for the moments of Adam. */
 #include "command.h"
 #include "eval.h"
 #include "nn.h"
 
+#include <cjson/cJSON.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 static nn_dtype dtype_of(Elem e)
@@ -35,26 +38,106 @@ static size_t bytes_of(nn_dtype type)
     }
 }
 
+/* ---- the header of the file ---- */
+
+/* The header as JSON, or NULL: it cannot be read, of which the runtime will say why. */
+static cJSON *read_header(const char *path)
+{
+    unsigned char length[8];
+    enum { LARGEST = 1 << 26 };
+    size_t n = 0;
+    cJSON *header = NULL;
+    FILE *f = fopen(path, "rb");
+    if (f && fread(length, 1, 8, f) == 8)
+        for (int i = 8; i-- > 0 && n < LARGEST;) n = n << 8 | length[i];
+    char *text = n && n < LARGEST ? calloc(n + 1, 1) : NULL;
+    if (text && fread(text, 1, n, f) == n) header = cJSON_ParseWithLength(text, n);
+    free(text);
+    if (f) fclose(f);
+    return header;
+}
+
+static const char *const dtype_names[] = {"F32", "F64", "F16", "I32", "U8", "I8", "BOOL", "U64"};
+
+/* A row for a tensor of the file that the program does not have; false: of no type or rank known. */
+static bool foreign_row(const cJSON *x, const char *name, nn_tensor *row)
+{
+    const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(x, "dtype"));
+    const cJSON *shape = cJSON_GetObjectItemCaseSensitive(x, "shape"), *size;
+    *row = (nn_tensor){name, 0, NN_F32, 0, {0}};
+    int i = 0, n_types = sizeof dtype_names / sizeof *dtype_names;
+    while (type && i < n_types && strcmp(dtype_names[i], type)) i++;
+    if (!type || i == n_types || cJSON_GetArraySize(shape) > NN_MAX_RANK) return false;
+    row->type = (nn_dtype)i;
+    cJSON_ArrayForEach(size, shape) row->sizes[row->rank++] = size->valueint;
+    return true;
+}
+
+/* ---- tables ---- */
+
 /* The table of the generated program: the slots in order, states behind the seed and the counter
  * of calls. Here they are laid out one behind the other. */
-static nn_group group_of(const char *prefix, const SlotList *slots, Tensor *const *values,
-                         bool counters)
+typedef struct Rows {
+    nn_group group;
+    Tensor **of; /* by row: the value it is read into, NULL: none */
+    size_t bytes;
+} Rows;
+
+static Rows new_rows(const char *prefix, int most)
 {
-    static const char *const names[] = {"seed", "call"};
-    nn_tensor *table = NEW_N(nn_tensor, slots->n + 2);
-    int n = counters ? 2 : 0;
-    size_t offset = 8 * (size_t)n;
-    for (int i = 0; i < n; i++)
-        table[i] = (nn_tensor){names[i], 8 * (size_t)i, NN_U64, 0, {0}};
+    nn_tensor *table = NEW_N(nn_tensor, most + 1);
+    return (Rows){{prefix, table, 0, NULL}, NEW_N(Tensor *, most + 1), 0};
+}
+
+static void add_row(Rows *r, nn_tensor row, Tensor *of)
+{
+    size_t count = 1;
+    for (int i = 0; i < row.rank; i++) count *= (size_t)row.sizes[i];
+    row.offset = r->bytes;
+    r->of[r->group.count] = of;
+    ((nn_tensor *)(uintptr_t)r->group.table)[r->group.count++] = row;
+    r->bytes += (count * bytes_of(row.type) + 7) / 8 * 8;
+}
+
+static void add_slots(Rows *r, const SlotList *slots, Tensor *const *values)
+{
     for (int i = 0; i < slots->n; i++) {
-        const Tensor *t = values[i];
-        nn_dtype type = dtype_of(t->elem);
-        nn_tensor *row = &table[n++];
-        *row = (nn_tensor){slots->at[i]->path, offset, type, t->rank, {0}};
-        for (int k = 0; k < t->rank; k++) row->sizes[k] = (int)t->size[k];
-        offset += ((size_t)t->count * bytes_of(type) + 7) / 8 * 8;
+        nn_tensor row = {slots->at[i]->path, 0, dtype_of(values[i]->elem), values[i]->rank, {0}};
+        for (int k = 0; k < row.rank; k++) row.sizes[k] = (int)values[i]->size[k];
+        add_row(r, row, values[i]);
     }
-    return (nn_group){prefix, table, n, arena_alloc(offset + 8)};
+}
+
+static int find_slot(const SlotList *slots, const char *path)
+{
+    int i = 0;
+    while (i < slots->n && strcmp(slots->at[i]->path, path)) i++;
+    return i;
+}
+
+/* The states that the file has, those of the program and others. */
+static Rows state_rows(const Machine *m, const cJSON *header, bool *given)
+{
+    static const char prefix[] = "state.";
+    const SlotList *slots = &m->program->states;
+    Rows r = new_rows(prefix, cJSON_GetArraySize(header) + 2);
+    add_row(&r, (nn_tensor){"seed", 0, NN_U64, 0, {0}}, NULL);
+    add_row(&r, (nn_tensor){"call", 0, NN_U64, 0, {0}}, NULL);
+    const cJSON *x;
+    cJSON_ArrayForEach(x, header) {
+        const char *name = x->string + sizeof prefix - 1;
+        if (strncmp(x->string, prefix, sizeof prefix - 1)) continue;
+        if (!strcmp(name, "seed") || !strcmp(name, "call")) continue;
+        int i = find_slot(slots, name);
+        nn_tensor row;
+        if (i < slots->n) {
+            add_slots(&r, &(SlotList){&slots->at[i], 1, 1}, &m->states[i]);
+            if (given) given[i] = true;
+        } else if (foreign_row(x, intern_str(name), &row)) {
+            add_row(&r, row, NULL);
+        }
+    }
+    return r;
 }
 
 static double element(const char *base, nn_dtype type, long i)
@@ -69,32 +152,47 @@ static double element(const char *base, nn_dtype type, long i)
     }
 }
 
-/* The last n rows of the group, as the values of n slots. */
-static void take_values(const nn_group *g, int n, Tensor **values)
+static void take_values(const Rows *r)
 {
-    const nn_tensor *rows = g->table + (g->count - n);
-    for (int i = 0; i < n; i++)
-        for (long k = 0; k < values[i]->count; k++)
-            values[i]->v[k] = element((const char *)g->base + rows[i].offset, rows[i].type, k);
+    const nn_group *g = &r->group;
+    for (int i = 0; i < g->count; i++)
+        for (long k = 0; r->of[i] && k < r->of[i]->count; k++)
+            r->of[i]->v[k] = element((const char *)g->base + g->table[i].offset, g->table[i].type, k);
 }
 
-bool load_params(Machine *m, const char *path, const char **error)
+/* Do the names of the file begin with "params." or "state."? */
+static bool has_groups(const cJSON *header)
+{
+    const cJSON *x;
+    bool any = false;
+    cJSON_ArrayForEach(x, header) {
+        if (!strcmp(x->string, "__metadata__")) continue;
+        if (strncmp(x->string, "params.", 7) && strncmp(x->string, "state.", 6)) return false;
+        any = true;
+    }
+    return any;
+}
+
+bool load_params(Machine *m, const char *path, bool *given, const char **error)
 {
     char text[400];
     const Program *p = m->program;
-    nn_group params = group_of("", &p->params, m->params, false);
-    nn_group groups[2] = {params, group_of("state.", &p->states, m->states, true)};
-    groups[0].prefix = "params.";
-    bool alone = !nn_load_groups(path, &params, 1, text, sizeof text);
-    if (!alone && nn_load_groups(path, groups, 2, NULL, 0)) {
+    cJSON *header = read_header(path);
+    Rows rows[2] = {new_rows("", p->params.n), state_rows(m, header, given)};
+    int n = has_groups(header) ? 2 : 1;
+    cJSON_Delete(header);
+    add_slots(&rows[0], &p->params, m->params);
+    if (n == 2) rows[0].group.prefix = "params.";
+    for (int i = 0; i < n; i++) rows[i].group.base = arena_alloc(rows[i].bytes + 8);
+    nn_group groups[2] = {rows[0].group, rows[1].group};
+    if (nn_load_groups(path, groups, n, text, sizeof text)) {
         *error = format("%s", text);
         return false;
     }
-    take_values(&params, p->params.n, m->params);
-    if (alone) return true;
-    const uint64_t *counters = groups[1].base;
+    for (int i = 0; i < n; i++) take_values(&rows[i]);
+    if (n == 1) return true;
+    const uint64_t *counters = rows[1].group.base;
     m->seed = counters[0];
     m->call = counters[1];
-    take_values(&groups[1], p->states.n, m->states);
     return true;
 }

@@ -99,21 +99,24 @@ static size_t product_scratch(const Code *c, const Def *d, const Product *p)
 static size_t conv_scratch(const Node *n)
 {
     if (!n) return 0;
-    const Shape *k = n->op == OP_CONV_WEIGHTS ? &n->type.shape : &n->in[1]->type.shape;
+    const Shape k = conv_kernel(n);
     const Shape *x = n->op == OP_CONV_DATA ? &n->type.shape : &n->in[0]->type.shape;
     const Shape *y = n->op == OP_CONV ? &n->type.shape : &n->in[n->op == OP_CONV_WEIGHTS]->type.shape;
     struct nn_conv_sizes s = {.x = {1, 1, bound(x->size[3])}, .y = {bound(y->size[1]), bound(y->size[2])}};
-    long maps = bound(k->size[0]), fewest = 1;
-    if (size_is_const(k->size[0], &maps)) fewest = maps;
+    long maps = bound(k.size[0]), fewest = 1;
+    bool wide = elem_bytes(n->type.elem) == 8, packed = n->op == OP_CONV && n->attr.k;
+    if (size_is_const(k.size[0], &maps)) fewest = maps;
     for (int i = 0; i < 2; i++) {
-        s.window[i] = bound(k->size[2 + i]);
+        s.window[i] = bound(k.size[2 + i]);
         s.stride[i] = n->attr.perm[i];
         s.dilation[i] = n->attr.perm[2 + i];
     }
     size_t most = 0;
     for (long i = fewest; i <= maps; i++) {
         s.y[2] = (int)i;
-        size_t need = elem_bytes(n->type.elem) == 8 ? nn_conv_work_d(&s) : nn_conv_work(&s);
+        size_t need = packed ? (wide ? 0 : nn_conv_packed_work(&s))
+                      : wide ? nn_conv_work_d(&s)
+                             : nn_conv_work(&s);
         if (need > most) most = need;
     }
     return most;

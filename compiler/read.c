@@ -67,6 +67,13 @@ bool is_convolution(const Node *n)
     return n->op == OP_CONV || n->op == OP_CONV_DATA || n->op == OP_CONV_WEIGHTS;
 }
 
+Shape conv_kernel(const Node *n)
+{
+    const Shape *k = n->op == OP_CONV_WEIGHTS ? &n->type.shape : &n->in[1]->type.shape;
+    if (n->op != OP_CONV || !n->attr.k) return *k;
+    return (Shape){4, {k->size[3], k->size[2], k->size[0], k->size[1]}};
+}
+
 bool is_tiny(const Shape *s)
 {
     long n;

@@ -5,6 +5,7 @@
  * infinite or NaN, because a path with derivative 0 contributes nothing. Names, places in the
  * source and the mark of what is the adjoint of what move to the node that takes over the value.
  * Functions with stated gradients, marks and stop_grad have done their work and disappear. */
+#include "known.h"
 #include "simplify.h"
 
 #include <math.h>
@@ -73,7 +74,7 @@ static Node *apply_rules(Simplifier *s, Node *n)
         rule_fold, rule_product,
     };
     bool is_leaf = op_info[n->op].class == CLASS_LEAF;
-    if (is_leaf && n->op != OP_IOTA && n->op != OP_TABLE) return NULL;
+    if (is_leaf && n->op != OP_IOTA && !known_values(n)) return NULL;
     s->g->span = n->span;
     s->g->rule = n->rule;
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
@@ -220,7 +221,7 @@ static void find_effects(Entry *e)
     for (int i = 0; i < e->g->nodes.n; i++) {
         Op op = e->g->nodes.at[i]->op;
         e->draws |= op == OP_DRAW;
-        e->reads |= op == OP_PARAM || op == OP_STATE;
+        e->reads |= (op == OP_PARAM || op == OP_STATE) && !is_weight(e->g->nodes.at[i]);
     }
 }
 

@@ -22,6 +22,9 @@ Node *rule_block(Simplifier *s, Node *n);             /* slices, pads and joins 
 Node *rule_fold(Simplifier *s, Node *n);              /* folds */
 Node *rule_product(Simplifier *s, Node *n);           /* matrix products and sums that are ones */
 
+/* What is computed from weights alone, as a weight. */
+Node *fold_weights(Simplifier *s, Node *n);
+
 /* ---- questions about nodes ---- */
 
 bool is_number(const Node *n, double v);              /* is every element v? */

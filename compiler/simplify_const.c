@@ -3,6 +3,7 @@
  * that folding agrees with running. A table is made only when it is small and takes no more room
  * than the operands did; numbers that are joined become one as well. */
 #include "eval.h"
+#include "known.h"
 #include "simplify.h"
 
 #include <string.h>
@@ -70,8 +71,8 @@ static Tensor *tensor_of(const Node *n)
     for (int i = 0; i < n->type.shape.rank; i++)
         if (!size_is_const(n->type.shape.size[i], &size[i])) return NULL;
     Tensor *t = tensor_new(n->type.elem, n->type.shape.rank, size);
-    if (n->op == OP_TABLE) {
-        t->v = (double *)n->attr.ref;
+    if (known_values(n)) {
+        t->v = (double *)(uintptr_t)known_values(n);
     } else {
         node_is_const(n, &v);
         for (long i = 0; i < t->count; i++) t->v[i] = v;
@@ -85,32 +86,64 @@ static bool is_small(const Node *n)
     return size_is_const(shape_count(&n->type.shape), &count) && count <= MAX_TABLE;
 }
 
+/* The first weight among the operands. */
+static const Node *first_weight(const Node *n)
+{
+    for (int k = 0; k < n->n_in; k++)
+        if (is_weight(n->in[k])) return n->in[k];
+    return NULL;
+}
+
+/* May operand a go into a table? What is large and needed elsewhere would be there twice. */
+static bool may_go(const Simplifier *s, const Node *n, const Node *a)
+{
+    bool weights = first_weight(n) != NULL;
+    if (known_values(a)) return is_small(a) || (is_weight(a) && is_single(s, a));
+    return node_is_const(a, NULL) && (is_small(a) || weights);
+}
+
+/* Of a weight the bytes: one of halves is not made one of floats. */
+static long room_of(const Tensor *t, bool weight)
+{
+    return t->count * (weight ? elem_bytes(t->elem) : 1);
+}
+
 static Node *fold_table(Simplifier *s, Node *n)
 {
     Tensor *few[8], **in = n->n_in <= 8 ? few : NEW_N(Tensor *, n->n_in);
+    const Node *weight = first_weight(n);
     long room = 0;
     bool any = n->op == OP_CONCAT && n->n_in <= MAX_LITERAL;
-    if (!is_small(n) || n->op == OP_BROADCAST) return NULL;
+    if ((!is_small(n) && !weight) || n->op == OP_BROADCAST) return NULL;
     for (int k = 0; k < n->n_in; k++) {
-        any |= n->in[k]->op == OP_TABLE;
-        if (n->in[k]->op != OP_TABLE && !node_is_const(n->in[k], NULL)) return NULL;
-        if (!is_small(n->in[k])) return NULL;
+        any |= known_values(n->in[k]) != NULL;
+        if (!may_go(s, n, n->in[k])) return NULL;
     }
     for (int k = 0; k < n->n_in && any; k++) {
         in[k] = tensor_of(n->in[k]);
-        room += in[k]->count;
+        if (!in[k]) return NULL;
+        if (!weight || known_values(n->in[k])) room += room_of(in[k], weight);
     }
     long dims[1] = {0};
-    Tensor *y = tensor_of(n);
-    if (!any || y->count > room) return NULL;
+    Tensor *y = any ? tensor_of(n) : NULL;
+    if (!y || room_of(y, weight) > room) return NULL;
     eval_node(n, in, &(Surroundings){dims, NULL, NULL, NULL}, y);
-    return n->type.shape.rank ? n_table(s->g, n->type, y->v) : n_const(s->g, n->type.elem, y->v[0]);
+    if (!n->type.shape.rank) return n_const(s->g, n->type.elem, y->v[0]);
+    if (!weight) return n_table(s->g, n->type, y->v);
+    bool same = n->op == OP_RESHAPE;
+    return n_weight(s->g, n->type, same ? known_values(weight) : y->v, weight, same ? "" : "_folded");
+}
+
+Node *fold_weights(Simplifier *s, Node *n)
+{
+    bool may_fold = first_weight(n) && n->op != OP_MATMUL && op_info[n->op].class != CLASS_LEAF;
+    return may_fold ? fold_table(s, n) : NULL;
 }
 
 /* A table of equal elements is a number. */
 static Node *fold_equal_table(Simplifier *s, Node *n)
 {
-    Tensor *t = n->op == OP_TABLE ? tensor_of(n) : NULL;
+    Tensor *t = known_values(n) ? tensor_of(n) : NULL;
     if (!t || !t->count) return NULL;
     for (long i = 1; i < t->count; i++)
         if (memcmp(&t->v[i], &t->v[0], sizeof *t->v)) return NULL;

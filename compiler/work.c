@@ -57,9 +57,9 @@ static void tally_node(const Code *c, const Node *n, bool top, Tally *t)
 /* Every output of every map times every tap. */
 static SizeRef conv_multiplies(const Node *n)
 {
-    const Shape *k = n->op == OP_CONV_WEIGHTS ? &n->type.shape : &n->in[1]->type.shape;
+    const Shape k = conv_kernel(n);
     const Shape *y = n->op == OP_CONV ? &n->type.shape : &n->in[n->op != OP_CONV_DATA]->type.shape;
-    SizeRef taps = size_mul(k->size[1], size_mul(k->size[2], k->size[3]));
+    SizeRef taps = size_mul(k.size[1], size_mul(k.size[2], k.size[3]));
     return size_mul(shape_count(y), taps);
 }
 

@@ -66,7 +66,7 @@ NN_API int nn_isa_set(int level);
  *   tn   A[K][M] B[K][N]    dW = x' dy     backward, weights
  * M, N and K may be 0; bias is read only with NN_BIAS.  ws is scratch of nn_gemm_??_work bytes,
  * aligned for its element type (64 bytes is best); it may be NULL where that is 0. */
-enum { NN_ACC = 1, NN_BIAS = 2, NN_RELU = 4, NN_TANH = 8, NN_SIGMOID = 16 };
+enum { NN_ACC = 1, NN_BIAS = 2, NN_RELU = 4, NN_TANH = 8, NN_SIGMOID = 16, NN_PACKED = 32 };
 
 NN_API void nn_gemm_nn(int M, int N, int K, const float *A, int lda, const float *B, int ldb,
                        float *C, int ldc, const float *bias, unsigned flags, void *ws);
@@ -97,7 +97,9 @@ NN_API size_t nn_gemm_tn_work_d(int M, int N, int K);
  *   y[n][i][j][o] = act(sum over c, p, q of x[n][s i + d p - pad][s j + d q - pad][c] k[o][c][p][q]
  *                       + bias[o])
  * with stride s and dilation d; flags are those of the products without NN_ACC.  Up to 16 maps may
- * have several pixels in a vector: then a NaN or an infinity beside a window may make it NaN too. */
+ * have several pixels in a vector: then a NaN or an infinity beside a window may make it NaN too.
+ * With NN_PACKED, which only nn_conv and nn_conv_d know, kernels are k[P][Q][C][O], and less
+ * scratch will do: nn_conv_packed_work bytes. */
 struct nn_conv_sizes {
     int x[3], y[3];                       /* rows, columns, channels */
     int window[2];                        /* P, Q */
@@ -119,6 +121,7 @@ NN_API void nn_conv_weights_d(int N, const struct nn_conv_sizes *s, const double
                               const double *dy, double *dk, void *ws);
 NN_API size_t nn_conv_work(const struct nn_conv_sizes *s);
 NN_API size_t nn_conv_work_d(const struct nn_conv_sizes *s);
+NN_API size_t nn_conv_packed_work(const struct nn_conv_sizes *s); /* of doubles: none */
 
 /* ---- arrays of values ---------------------------------------------------------------------- */
 

@@ -310,12 +310,16 @@ static struct nn_correlation nn_conv_forward(const struct nn_conv_sizes *s, cons
     const int lanes = bytes == sizeof(float) ? NN_VB / 4 : 1;
     struct nn_correlation q = {nn_axis_of(s, 0), nn_axis_of(s, 1), s->x[2], s->y[2], row, pixel,
                                bytes, (size_t)s->x[0] * (size_t)s->x[1] * (size_t)s->x[2] * bytes,
-                               (size_t)s->y[0] * row * bytes, strip, (const char *)ws,
-                               (const char *)bias, flags, 1, NULL, NULL};
-    nn_pack_forward(s, (const char *)k, (char *)ws, bytes);
+                               (size_t)s->y[0] * row * bytes, strip, (const char *)k,
+                               (const char *)bias, flags & ~(unsigned)NN_PACKED, 1, NULL, NULL};
+    char *wide = (char *)ws;
+    if (!(flags & NN_PACKED)) {
+        nn_pack_forward(s, (const char *)k, (char *)ws, bytes);
+        q.w = (const char *)ws;
+        wide += nn_conv_elements(s) * bytes;
+    }
     q.pixels = nn_pixels_of(s, nn_inside(&q.columns).n, lanes, 0);
     if (q.pixels > 1) {
-        char *wide = (char *)ws + nn_conv_elements(s) * bytes;
         char *biases = wide + nn_wide_elements(s, q.pixels) * bytes;
         nn_pack_wide(s, q.w, wide, q.pixels, bytes);
         for (int j = 0; j < q.pixels && flags & NN_BIAS; j++)

@@ -270,9 +270,9 @@ NN_API void nn_conv_weights_d(int N, const struct nn_conv_sizes *s, const double
     NN_CALL(nn_weights_end)(s, &sums, dk, sizeof *dk);
 }
 
-NN_API size_t nn_conv_work(const struct nn_conv_sizes *s)
+NN_API size_t nn_conv_packed_work(const struct nn_conv_sizes *s)
 {
-    size_t most = nn_window_room(s);
+    size_t most = 0;
     for (int p = 2; p * s->y[2] <= NN_SHARED_LANES && s->y[2] > 0; p++) {
         const size_t wide = nn_wide_elements(s, p) + (size_t)(p * s->y[2]);
         const int saves = nn_saves_lanes(s, p, 4) || nn_saves_lanes(s, p, 8) ||
@@ -280,7 +280,13 @@ NN_API size_t nn_conv_work(const struct nn_conv_sizes *s)
         if (saves && wide > most)
             most = wide;
     }
-    return (nn_conv_elements(s) + most) * sizeof(float);
+    return most * sizeof(float);
+}
+
+NN_API size_t nn_conv_work(const struct nn_conv_sizes *s)
+{
+    const size_t window = nn_window_room(s) * sizeof(float), wide = nn_conv_packed_work(s);
+    return nn_conv_elements(s) * sizeof(float) + (wide > window ? wide : window);
 }
 
 NN_API size_t nn_conv_work_d(const struct nn_conv_sizes *s)

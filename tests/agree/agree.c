@@ -282,7 +282,7 @@ static Tensor **load_weights(const char *path, const char *name, const char **er
     *error = "the program cannot be read";
     Program *p = load(path, name);
     Machine *m = p ? machine_new(p, 0) : NULL;
-    return m && load_params(m, beside(path, "weights"), error) ? m->params : NULL;
+    return m && load_params(m, beside(path, "weights"), NULL, error) ? m->params : NULL;
 }
 
 static Machine *start(Program *p, Tensor **weights)

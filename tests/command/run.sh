@@ -196,6 +196,57 @@ for bad in 20q -5 "" k 1kk 0 1e30; do
     expect 2 'a number of bytes such as 65536, 64k or 1.5M' "$NNC" compile deep.nn --max-ram="$bad"
 done
 
+# compile --weights: the same results as a model in memory, in every way to build them
+weighted() { # FOLDER CC FLAGS..: what its program says of the results
+    folder=$1 cc=$2
+    shift 2
+    $cc -O1 ${SANFLAGS:-} -DWEIGHTS "$@" -I"$folder" -I"$INCLUDE" weights.c "$folder/weights.c" "$RUNTIME" -lm \
+        -o "$folder/main" && "$folder/main" compare results
+}
+is "a model that learns" "$NNC" compile weights.nn -o learns
+${CC:-cc} -O1 ${SANFLAGS:-} -Ilearns -I"$INCLUDE" weights.c learns/weights.c "$RUNTIME" -lm -o learns/main
+expect 0 "484 results written" learns/main save weights.safetensors results
+expect 0 'without `train`, `gradient`: with --weights' "$NNC" compile weights.nn -o weighted --weights weights.safetensors --depfile weights.d
+expect 0 "weights.safetensors:" cat weights.d
+expect 0 "484 results are the same" weighted weighted "${CC:-cc}"
+for level in scalar sse2 avx2; do
+    expect 0 "484 results are the same" env NN_ISA=$level weighted/main compare results
+done
+expect 0 "484 results are the same" weighted weighted "${CC:-cc}" -DNN_SCALAR -DNN_ONE_ISA
+is "only what is updated is in memory" sh -c '[ "$(grep -c "^    float" weighted/weights.h)" = 1 ]'
+is "halves stay halves" grep -q "static const uint16_t weights_halves\[24\]\[6\]" weighted/weights.c
+is "a large constant is stored once" sh -c '[ "$(grep -c "static const float weights_E" weighted/weights.c)" = 1 ]'
+is "a normalisation is in the kernel" grep -q "max(0, conv(t1, net.Block1.k_scaled, pad = (1, 1)) + net.Block1.k_bias)" weighted/weights.c
+is "a kernel is packed" grep -q "k_packed\[2\]\[2\]\[20\]\[18\]" weighted/weights.c
+is "the same bytes again" sh -c '"$NNC" compile weights.nn -o again --weights weights.safetensors && cmp weighted/weights.c again/weights.c'
+is "compile --weights --single-file" "$NNC" compile weights.nn -o weighted_single --weights weights.safetensors --single-file
+expect 0 "484 results are the same" weighted weighted_single "${CC:-cc}" -DNN_ONE_ISA
+for cc in gcc clang; do
+    for folder in weighted weighted_single; do
+        is "$cc: $folder without a warning" $cc -std=c11 -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror -DNN_ONE_ISA -I"$INCLUDE" -c $folder/weights.c -o weights.o
+    done
+done
+is "no model where nothing is left of it" "$NNC" compile weights.nn -o weighted_part --weights weights.safetensors --entries predict,tied
+expect 0 "void weights_predict(int N, const float *x, float *out, void *work);" cat weighted_part/weights.h
+is "no struct there" sh -c '! grep "struct\|init\|nn.h" weighted_part/weights.h'
+expect 0 "parameters  0 bytes" "$NNC" size weights.nn --weights weights.safetensors --entries predict
+expect 0 "tables      " "$NNC" size weights.nn --weights weights.safetensors
+expect 1 'weights.nn:46:3: error: entry `train` updates' "$NNC" compile weights.nn --weights weights.safetensors --entries predict,train
+expect 1 'entry `gradient` returns a set of parameters' "$NNC" compile weights.nn --weights weights.safetensors --entries gradient
+expect 4 "none.safetensors: cannot open the file" "$NNC" compile weights.nn --weights none.safetensors
+expect 4 "is not in the model" "$NNC" compile kept.nn --weights weights.safetensors
+expect 4 "tensor w has shape [3], the model has [2]" "$NNC" compile kept.nn --weights three.safetensors
+tensors empty.safetensors "{}" ""
+expect 4 "tensor w is missing" "$NNC" compile kept.nn --weights empty.safetensors
+expect 4 "tensor w has type F32, the model has F64" "$NNC" compile kept.nn --weights w.safetensors --real f64
+expect 4 "hint: names, types and shapes are those of" "$NNC" compile kept.nn --weights three.safetensors
+head -c 700 weights.safetensors >cut.safetensors
+expect 4 "cut off" "$NNC" compile weights.nn --weights cut.safetensors
+expect 0 'no state `total`, which keeps its first value' "$NNC" compile kept.nn -o gen --weights w.safetensors
+tensors nan.safetensors "{$(row w F32 2 0,8)}" '\000\000\300\177\000\000\200\377'
+is "numbers that are none" "$NNC" compile kept.nn -o gen --weights nan.safetensors --entries weight
+expect 0 "NAN" cat gen/kept.c
+
 # compile --profile, size --flops
 profiled() { # FOLDER FLAGS..: the table that the program prints
     folder=$1
