@@ -46,6 +46,8 @@ typedef struct Emit {
     int *store_number;   /* by Def.id, of definitions that only store */
     bool *given;         /* by Node.id: the name is not the user's */
     bool *noted;         /* by Node.id: stands above a kernel already */
+    const struct Routine *bare; /* whose equations are written: without numbers, shapes and places */
+    bool is_brief;       /* a value that is stored is called what it is stored as */
     bool is_profiled;    /* --profile measures its kernels */
     Scope scope[MAX_LEVEL];
     int depth;
@@ -178,7 +180,7 @@ const char *share_cost(const Emit *e, const Scope *s, SizeRef size, bool *worth)
 void find_routines(Emit **emits, int n, Identifiers *functions);
 /* While a kernel is written with holes: an outermost loop, and a local for the value. */
 bool sketch_loop(Emit *e, const Scope *loop, SizeRef size, const char *pragma);
-const char *sketch_local(Emit *e, const Node *n, const char *suffix);
+const char *sketch_local(Emit *e, const Node *n, bool is_element);
 
 /* ---- emit_note.c ---- */
 
@@ -197,6 +199,10 @@ typedef struct KernelEquations {
 KernelEquations kernel_equations(Emit *e, const Kernel *k);
 /* The comment above a kernel. */
 void print_kernel_note(Text *out, Emit *e, const Kernel *k);
+/* Of one that is a call: the numbers, and what it ends with. */
+void print_call_note(Text *out, Emit *e, const Kernel *k);
+/* The equations of a routine: names of values are its own. */
+void print_routine_equations(Text *out, const struct Routine *r, const char *margin);
 
 /* ---- emit_entry.c ---- */
 

@@ -207,7 +207,10 @@ static void emit_kernel(Text *out, Emit *e, const Kernel *k)
         write_kernel(e, k);
     const Scope *s = &e->scope[0];
     text_add(out, "\n");
-    print_kernel_note(out, e, k);
+    if (sketch->routine && sketch->routine->uses.n > 1)
+        print_call_note(out, e, k);
+    else
+        print_kernel_note(out, e, k);
     print_start(out, e, k);
     if (s->declares) text_add(out, "    {\n");
     for (int i = 0; i < s->lines.n; i++) {

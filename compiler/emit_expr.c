@@ -59,7 +59,7 @@ static const char *fresh_name(Emit *e)
 const char *local_name(Emit *e, const Node *n)
 {
     const char *name = node_name(e->c->names, n);
-    if (e->sketch) return sketch_local(e, n, "");
+    if (e->sketch) return sketch_local(e, n, false);
     if (e->c_name[n->id]) return c_unique(e->ids, e->c_name[n->id]);
     return name ? c_unique(e->ids, c_identifier(name)) : fresh_name(e);
 }

@@ -178,9 +178,9 @@ static const char *element_name(Emit *e, const Def *d)
 {
     if (!d->home || !d->home->type.shape.rank) return local_name(e, d->node);
     Text suffix = {0};
+    if (e->sketch) return sketch_local(e, d->node, true);
     text_add(&suffix, "_");
     for (int i = 1; i <= e->depth; i++) text_add(&suffix, "%s", e->scope[i].var.name);
-    if (e->sketch) return sketch_local(e, d->node, suffix.s);
     return c_unique(e->ids, format("%s%s", e->c_name[d->node->id], suffix.s));
 }
 

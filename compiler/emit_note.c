@@ -2,7 +2,7 @@
  * In: the definitions in the order in which they are computed. Out: an equation in the language for
  * each, with its shape and its place in the source, and for a backward step the equation that it is
  * the derivative of; and the work area as a table. */
-#include "emit.h"
+#include "outline.h"
 
 #include <string.h>
 
@@ -95,8 +95,12 @@ static const char *place_of(const Node *n)
     return format("%s:%d", name, span_line(n->span));
 }
 
-static const char *target_text(const Buffer *b)
+static const char *target_text(Emit *e, const Buffer *b)
 {
+    const Routine *r = e->bare;
+    for (int i = 0; r && i < r->uses.at[0]->holes.n; i++)
+        if (r->uses.at[0]->holes.at[i].buffer == b)
+            return format(b->memory == MEM_SLOT ? "update %s" : "%s", r->names[i]);
     if (b->memory == MEM_SLOT) return format("update %s", b->slot->path);
     return b->slot ? format("%s.%s", b->name, b->slot->path) : b->name;
 }
@@ -106,9 +110,10 @@ static const char *equation_text(Emit *e, const Node *n, const Def *d)
 {
     Text out = {0};
     Names *names = e->c->names;
-    bool only_stored = d && d->copies.n && (d->is_store || e->given[n->id]);
+    bool nameless = e->given[n->id] || e->is_brief || !node_name(names, n);
+    bool only_stored = d && d->copies.n && (d->is_store || nameless);
     if (only_stored) {
-        text_add(&out, "%s = ", target_text(d->copies.at[0]));
+        text_add(&out, "%s = ", target_text(e, d->copies.at[0]));
         if (d->is_store)
             node_operand(&out, names, n);
         else
@@ -117,26 +122,34 @@ static const char *equation_text(Emit *e, const Node *n, const Def *d)
         node_equation(&out, names, n);
     for (int i = only_stored; d && i < d->copies.n; i++)
         if (d->copies.at[i]->memory == MEM_SLOT || d->copies.at[i]->slot)
-            text_add(&out, "\n    %s = %s", target_text(d->copies.at[i]), node_name(names, n));
+            text_add(&out, "\n    %s = %s", target_text(e, d->copies.at[i]), node_name(names, n));
     return out.s;
 }
 
-/* "real[N, 128]   mnist.nn:12   backward of (3)" behind `room` blanks. What it is the backward of
- * stands on a line of its own, behind `margin`, where there is no room for it. */
-static void print_remark(Text *out, Emit *e, const Node *n, const char *margin, int room)
+/* "real[N, 128]   mnist.nn:12   backward of (3)" in its column behind a line of that length, or right
+ * behind it, or below it. What it is the backward of stands on a line of its own where there is no
+ * room for it. */
+static void print_remark(Text *out, Emit *e, const Node *n, const char *margin, int length)
 {
-    enum { COLUMNS = 100 };
+    enum { REMARK = 52, COLUMNS = 100 };
     Text remark = {0};
-    const char *place = place_of(n);
+    const char *place = place_of(n), *column = format("%s%*s", margin, REMARK, "");
     if (n->op != OP_DRAW) text_add(&remark, "   %s", type_text(n->type));
     if (*place) text_add(&remark, "   %s", place);
-    text_add(out, "%*s%s", room, "", remark.n ? remark.s : "");
+    if (length <= REMARK)
+        text_add(out, "%*s", REMARK - length, "");
+    else if ((int)strlen(margin) + length + (int)remark.n > COLUMNS)
+        text_add(out, "\n%s", column);
+    else
+        column = format("%s%*s", margin, length, "");
+    text_add(out, "%s", remark.n ? remark.s : "");
     if (n->again && e->number[n->again->id])
         text_add(out, "   (%d) again", e->number[n->again->id]);
     const Node *of = n->adjoint_of ? see_through((Node *)(uintptr_t)n->adjoint_of) : NULL;
     if (!of || !e->number[of->id]) return;
     const char *back = format("   backward of (%d)", e->number[of->id]);
-    if (strlen(margin) + remark.n + strlen(back) > COLUMNS) text_add(out, "\n%s", margin);
+    if (strlen(column) + remark.n + strlen(back) > COLUMNS)
+        text_add(out, "\n%s%*s", margin, REMARK, "");
     text_add(out, "%s", back);
 }
 
@@ -156,13 +169,12 @@ static int print_left(Text *out, const char *line, const char *margin)
     return length;
 }
 
-/* The equation and what else its value goes to on the left, and the remark in a column beside the
- * last line, or below it when that is long. */
+/* The equation and what else its value goes to on the left, and the remark beside its last line. */
 static void print_equation(Text *out, Emit *e, const Node *n, const Def *d, const char *margin)
 {
-    enum { REMARK = 52 };
     int number = d ? number_of(e, d) : e->number[n->id];
-    const char *left = format("(%d) %s", number, equation_text(e, n, d));
+    const char *left = equation_text(e, n, d);
+    if (!e->bare) left = format("(%d) %s", number, left);
     int length = 0;
     for (const char *s = left; *s; s += *s == '\n') {
         int n_line = (int)strcspn(s, "\n");
@@ -170,9 +182,7 @@ static void print_equation(Text *out, Emit *e, const Node *n, const Def *d, cons
         length = print_left(out, format("%.*s", n_line, s), margin);
         s += n_line;
     }
-    const char *column = format("%s%*s", margin, REMARK, "");
-    if (length > REMARK) text_add(out, "\n%s", margin);
-    print_remark(out, e, n, column, length > REMARK ? REMARK : REMARK - length);
+    if (!e->bare) print_remark(out, e, n, margin, length);
     text_add(out, "\n");
 }
 
@@ -222,6 +232,39 @@ void print_kernel_note(Text *out, Emit *e, const Kernel *k)
     print_defs(&note, e, k, e->noted, "     * ", &first);
     if (note.n && note.s[note.n - 1] == '\n') note.s[--note.n] = 0;
     text_add(out, "    /* %s */\n", note.s ? note.s : "");
+}
+
+/* The equations of a routine's first kernel under the routine's names. */
+void print_routine_equations(Text *out, const struct Routine *r, const char *margin)
+{
+    const Sketch *s = r->uses.at[0];
+    Emit *e = s->e;
+    bool *done = NEW_N(bool, e->c->g->nodes.n + 1), first = false;
+    const char **names = names_swap(e->c->names, names_in_comment(r));
+    e->bare = r;
+    print_defs(out, e, s->k, done, margin, &first);
+    e->bare = NULL;
+    names_swap(e->c->names, names);
+}
+
+/* The numbers of a kernel's equations, and the last of them. */
+void print_call_note(Text *out, Emit *e, const Kernel *k)
+{
+    const KernelEquations q = kernel_equations(e, k);
+    const Def *d = k->defs.at[k->defs.n - 1];
+    e->is_brief = true;
+    const char *equation = equation_text(e, d->node, d);
+    e->is_brief = false;
+    const char *numbers = q.first == q.last ? "" : format("(%d) .. ", q.first);
+    Text note = {0};
+    text_add(&note, "    /* ");
+    for (const char *s = format("%s(%d) %s", numbers, q.last, equation); *s; s += *s == '\n') {
+        int n = (int)strcspn(s, "\n");
+        print_left(&note, format("%.*s", n, s), "     * ");
+        s += n;
+        if (*s) text_add(&note, "\n     * ");
+    }
+    text_add(out, "%s */\n", note.s);
 }
 
 int number_of(const Emit *e, const Def *d)

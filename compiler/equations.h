@@ -19,6 +19,9 @@ void names_give(Names *m, const Node *n, const char *name);
 /* Counts t1, t2, .. anew, in the order given and then in that of the graph. */
 void names_renumber(Names *m, Node *const *order, int n);
 
+/* Sets all names, by Node.id, as they are; returns those before. */
+const char **names_swap(Names *m, const char **name);
+
 /* A name for the gradient by the parameter (or the value) at a path: d_ and the shortest end of the
  * path that no other parameter of the graph has. Not made unique. */
 const char *gradient_name(Names *m, const char *path);

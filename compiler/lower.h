@@ -149,7 +149,7 @@ typedef struct Lower {
     VEC(Site) sites;
     VEC(const Decl *) active; /* calls being inlined */
     const char *owner;        /* the path of the instance whose body is being lowered, or NULL */
-    const char *layer;        /* what that is an instance of, or NULL */
+    const char *layer;        /* the layer or function whose body is being lowered, or NULL */
     const char *eq_name;      /* the equation whose whole right side is being lowered */
     Span eq_name_span;
     int set_size;             /* parameters known in the round before */

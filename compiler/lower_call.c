@@ -143,9 +143,11 @@ Value call_body(const Value *f, Env *outer, const Value *values, Span whole)
 {
     const Decl *d = f->decl;
     if (is_active(d, whole)) return value_poison();
-    const char *eq = low->eq_name;
+    const char *eq = low->eq_name, *layer = low->layer;
     Span user = low->user_call;
     low->eq_name = NULL;
+    bool nested = low->active.n && low->active.at[low->active.n - 1]->kind == DECL_FN;
+    if (d->kind == DECL_FN && !nested) low->layer = d->name.s;
     if (whole.src && !whole.src->is_std) low->user_call = d->kind == DECL_ENTRY ? (Span){0} : whole;
     vec_push(&low->active, d);
     Env *body = env_new(outer, f->module, d, outer->inst);
@@ -153,6 +155,7 @@ Value call_body(const Value *f, Env *outer, const Value *values, Span whole)
     Value v = lower_body(body, &d->body, whole);
     low->active.n--;
     low->eq_name = eq;
+    low->layer = layer;
     if (v.kind != V_POISON && d->type && !check_result(body, d->type, &v, whole))
         v = value_poison();
     low->user_call = user;

@@ -270,6 +270,13 @@ void names_renumber(Names *m, Node *const *order, int n)
         if (m->fresh[i] && !m->name[i]) m->name[i] = fresh_name(m, i);
 }
 
+const char **names_swap(Names *m, const char **name)
+{
+    const char **old = m->name;
+    m->name = name;
+    return old;
+}
+
 const char *node_name(Names *m, const Node *n)
 {
     n = seen(n);

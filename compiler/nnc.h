@@ -333,7 +333,7 @@ struct Node {
     Span span;                /* the expression it came from */
     const char *name;         /* the user's name for the value, or NULL */
     const char *owner;        /* the path of the instance in which it got its name, or NULL */
-    const char *layer;        /* of which layer that is an instance, or NULL */
+    const char *layer;        /* the layer or function in which it got its name, or NULL */
     bool name_is_lent;        /* by the library: a name in the user's text takes its place */
     const Node *adjoint_of;   /* a gradient: the node it is the adjoint of, or NULL */
     const char *rule;         /* a gradient: the formula it came from, or NULL */

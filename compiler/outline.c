@@ -46,9 +46,12 @@ const char *fill_holes(const char *line, const char *const *names)
     return out.s;
 }
 
-const char *sketch_local(Emit *e, const Node *n, const char *suffix)
+const char *sketch_local(Emit *e, const Node *n, bool is_element)
 {
-    vec_push(&e->sketch->holes, ((Hole){.node = n, .suffix = suffix}));
+    Text at = {0};
+    text_add(&at, "%s", "");
+    for (int i = 1; i <= e->depth; i++) text_add(&at, "%s", e->scope[i].var.name);
+    vec_push(&e->sketch->holes, ((Hole){.node = n, .at = at.s, .is_element = is_element}));
     return format("$%d$", e->sketch->holes.n - 1);
 }
 
@@ -78,10 +81,15 @@ static bool is_written(const Kernel *k, const Buffer *b)
     return false;
 }
 
+/* The value in the array; NULL for what the entry is given. */
 static const Node *node_of(const Code *c, const Buffer *b)
 {
-    for (int i = 0; i < c->defs.n; i++)
-        if (c->defs.at[i]->home == b) return c->defs.at[i]->node;
+    for (int i = 0; i < c->defs.n; i++) {
+        const Def *d = c->defs.at[i];
+        if (d->home == b) return d->node;
+        for (int k = 0; k < d->copies.n; k++)
+            if (d->copies.at[k] == b && b->memory == MEM_OUTPUT) return d->node;
+    }
     return NULL;
 }
 
@@ -102,7 +110,7 @@ static void write_once(Sketch *s, const BufferList *all)
     reserve_sizes(&s->ids);
     for (int i = 0; i < all->n; i++) {
         Buffer *b = all->at[i];
-        b->access = b->name = sketch_local(e, NULL, "");
+        b->access = b->name = sketch_local(e, NULL, false);
         b->used = false;
     }
     e->ids = &s->ids;
@@ -225,7 +233,7 @@ static Sketch *sketch_of(Emit *e, const Kernel *k)
         if (!strcmp(s->lines.at[i], s->loop)) s->lines.at[i] = s->ranged;
     for (int i = 0; i < all.n; i++) {
         Buffer *b = all.at[i];
-        s->holes.at[i] = (Hole){b, b->flat, is_written(k, b), node_of(e->c, b), ""};
+        s->holes.at[i] = (Hole){b, b->flat, is_written(k, b), node_of(e->c, b), "", false};
         b->name = saved[i].name;
         b->access = saved[i].access;
         b->flat = saved[i].flat;

@@ -9,7 +9,8 @@ typedef struct Hole {
     bool flat;          /* the array is accessed as one row of elements */
     bool written;       /* by the kernel */
     const Node *node;   /* the value; NULL: a leaf, or scratch */
-    const char *suffix; /* of an element's name: "_ij" */
+    const char *at;     /* of a local: the loops it stands in, as "ij" */
+    bool is_element;    /* of an array: is called h_ij */
 } Hole;
 typedef VEC(Hole) HoleList;
 
@@ -62,6 +63,8 @@ const char *hole_declaration(const Hole *h, const char *name, bool is_const);
 
 /* Chooses names for the routine and what stands in its holes. */
 void name_routine(Routine *r, Identifiers *functions);
+/* By Node.id: what the routine's comment calls the values of its first kernel. */
+const char **names_in_comment(const Routine *r);
 
 /* ---- outline_print.c ---- */
 

@@ -1,8 +1,8 @@
 /* outline_name.c - what routines and the values in them are called.
  * In: a routine and the kernels that it stands for. Out: its own name, after the layer that the
  * kernels belong to, and a name for every hole: what the text of the layer calls the value, without
- * the instance, where all the kernels agree; else p for a parameter, g for a gradient by one, as in
- * the library, x for what is read and y for what is stored. */
+ * the instance, where all the kernels agree; else p for a parameter that is updated, g for a gradient
+ * by one, as in the library, x for what is read and y for what is stored. */
 #include "outline.h"
 
 #include <ctype.h>
@@ -65,7 +65,10 @@ static bool is_parameter(const Hole *h)
 
 static bool is_gradient(const Hole *h)
 {
-    return h->node && h->node->name && !strncmp(h->node->name, "d_", 2) && strchr(h->node->name, '.');
+    const Node *n = h->node;
+    if (!n) return false;
+    if (n->name && !strncmp(n->name, "d_", 2) && strchr(n->name, '.')) return true;
+    return n->adjoint_of && n->adjoint_of->op == OP_PARAM;
 }
 
 /* The name that all kernels have for the hole, or what it is. */
@@ -83,7 +86,15 @@ static const char *common_name(const Routine *r, int hole)
     }
     if (same) return name;
     if (!h->buffer) return NULL;
-    return parameters ? "p" : gradients ? "g" : h->written ? "y" : "x";
+    return parameters && h->written ? "p" : gradients ? "g" : h->written ? "y" : "x";
+}
+
+/* sum, sum_2, .. */
+static const char *unique_name(Identifiers *ids, const char *wanted)
+{
+    const char *name = wanted;
+    for (int i = 2; c_is_taken(ids, name); i++) name = format("%s_%d", wanted, i);
+    return c_unique(ids, name);
 }
 
 /* t1, t2, .. */
@@ -110,6 +121,25 @@ static Identifiers taken_names(const Sketch *s)
     return ids;
 }
 
+/* The array of the value of which the local is one element. */
+static int array_of_hole(const Sketch *s, const Hole *h)
+{
+    for (int i = 0; i < s->holes.n && h->node; i++)
+        if (s->holes.at[i].buffer && s->holes.at[i].node == h->node) return i;
+    return -1;
+}
+
+static void name_hole(Routine *r, Identifiers *ids, int hole)
+{
+    const Sketch *s = r->uses.at[0];
+    const Hole *h = &s->holes.at[hole];
+    const char *name = r->uses.n > 1 ? common_name(r, hole) : full_name(s, h);
+    const int array = h->buffer ? -1 : array_of_hole(s, h);
+    if (array >= 0 && r->uses.n > 1) name = r->names[array];
+    if (name && *h->at && (array >= 0 || h->is_element)) name = format("%s_%s", name, h->at);
+    r->names[hole] = name ? unique_name(ids, c_identifier(name)) : numbered_name(ids);
+}
+
 /* ---- the routine ---- */
 
 static const char *layer_of(const Node *n)
@@ -118,16 +148,45 @@ static const char *layer_of(const Node *n)
     return n->adjoint_of && n->adjoint_of->layer ? format("%s_backward", n->adjoint_of->layer) : NULL;
 }
 
-/* The layer of the last value that has one. */
+/* The layer of a value, or of what it is made from. */
+static const char *layer_near(const Node *n, int depth)
+{
+    const char *layer = layer_of(n);
+    for (int i = 0; i < n->n_in && !layer && depth; i++) layer = layer_near(n->in[i], depth - 1);
+    return layer;
+}
+
+/* The layer that most of the kernel's values belong to. */
+static const char *layer_of_kernel(const Sketch *s)
+{
+    enum { NEAR = 4 };
+    const char *best = NULL;
+    int most = 0;
+    for (int i = 0; i < s->holes.n; i++) {
+        const char *layer = s->holes.at[i].node ? layer_of(s->holes.at[i].node) : NULL;
+        int n = 0;
+        for (int k = 0; k < s->holes.n && layer; k++) {
+            const char *other = s->holes.at[k].node ? layer_of(s->holes.at[k].node) : NULL;
+            n += other && !strcmp(other, layer);
+        }
+        if (n > most) best = layer, most = n;
+    }
+    for (int i = s->k->defs.n; i-- > 0 && !best;) best = layer_near(s->k->defs.at[i]->node, NEAR);
+    return best;
+}
+
+/* train_Adam: the entry, unless several use it, and what the kernels are part of. */
 static const char *routine_name(const Routine *r)
 {
     const Sketch *s = r->uses.at[0];
     const char *entry = c_identifier(s->e->c->entry->name);
     if (r->uses.n == 1) return format("%s_rows_%d", entry, number_of(s->e, s->k->defs.at[0]));
-    for (int i = s->k->defs.n; i-- > 0;)
-        if (layer_of(s->k->defs.at[i]->node)) return layer_of(s->k->defs.at[i]->node);
-    const char *last = own_name(s->e, s->k->defs.at[s->k->defs.n - 1]->node);
-    return last ? c_identifier(last) : format("%s_loop", entry);
+    const Node *last = s->k->defs.at[s->k->defs.n - 1]->node;
+    const char *part = s->k->defs.n == 1 && is_gradient(&(Hole){.node = last}) ? own_name(s->e, last) : layer_of_kernel(s);
+    if (!part) part = s->k->defs.at[0]->copies.n ? "update" : "loop";
+    bool shared = false;
+    for (int i = 0; i < r->uses.n; i++) shared |= r->uses.at[i]->e != s->e;
+    return shared ? c_identifier(part) : format("%s_%s", entry, c_identifier(part));
 }
 
 static bool any_is_const(const Routine *r, int hole)
@@ -141,18 +200,41 @@ void name_routine(Routine *r, Identifiers *functions)
 {
     const Sketch *s = r->uses.at[0];
     Identifiers ids = taken_names(s);
-    r->name = c_unique(functions, routine_name(r));
+    r->name = unique_name(functions, routine_name(r));
     r->names = NEW_N(const char *, s->holes.n + 1);
     r->is_const = NEW_N(bool, s->holes.n + 1);
     if (r->passes == PASSES_RANGE) r->first = c_unique(&ids, "from");
     r->last = c_unique(&ids, r->passes == PASSES_RANGE ? "to" : "n");
+    for (int locals = 0; locals < 2; locals++)
+        for (int i = 0; i < s->holes.n; i++)
+            if (locals == !s->holes.at[i].buffer) name_hole(r, &ids, i);
     for (int i = 0; i < s->holes.n; i++) {
         const Hole *h = &s->holes.at[i];
-        const char *name = r->uses.n > 1 ? common_name(r, i) : full_name(s, h);
-        r->names[i] = name ? c_unique(&ids, format("%s%s", c_identifier(name), h->suffix))
-                           : numbered_name(&ids);
-        if (!is_argument(h) || h->written) continue;
-        bool rows = !h->flat && h->buffer->type.shape.rank > 1;
-        r->is_const[i] = !rows || any_is_const(r, i);
+        bool rows = h->buffer && !h->flat && h->buffer->type.shape.rank > 1;
+        if (is_argument(h) && !h->written) r->is_const[i] = !rows || any_is_const(r, i);
     }
+}
+
+/* The value's name in the comment: that of its hole, of its memory, or its own. */
+const char **names_in_comment(const Routine *r)
+{
+    const Sketch *s = r->uses.at[0];
+    const Code *c = s->e->c;
+    const char **names = NEW_N(const char *, c->g->nodes.n + 1);
+    for (int i = s->holes.n; i-- > 0;) {
+        const Hole *h = &s->holes.at[i];
+        const bool named = h->node && node_name(c->names, h->node);
+        if (named && (h->buffer || !names[h->node->id])) names[h->node->id] = r->names[i];
+        for (int k = 0; k < c->g->nodes.n && h->buffer; k++)
+            if (c->leaf_of[k] == h->buffer) names[k] = r->names[i];
+    }
+    for (int i = 0; i < c->g->nodes.n; i++) {
+        const Node *n = c->g->nodes.at[i];
+        const Def *d = c->def_of[i];
+        bool only_stored = d && d->kernel == s->k && d->copies.n;
+        if (names[i] || only_stored || !node_stands(c->names, n)) continue;
+        names[i] = own_name(s->e, n);
+        if (!names[i]) names[i] = node_name(c->names, n);
+    }
+    return names;
 }

@@ -85,14 +85,20 @@ static const char *loop_text(const Routine *r)
                   r->passes == PASSES_KNOWN ? c_size(s->passes) : r->last, to + 2);
 }
 
+/* For one kernel, which its equations stand above: their numbers; for several: the equations. */
 static void print_comment(Text *out, const Routine *r)
 {
     const Sketch *s = r->uses.at[0];
-    const int first = number_of(s->e, s->k->defs.at[0]);
-    const int last = number_of(s->e, s->k->defs.at[s->k->defs.n - 1]);
-    text_add(out, "\n/* passes of the loop at (%d)", first);
-    if (last != first) text_add(out, " .. (%d)", last);
-    text_add(out, " of %s */\n", s->e->c->entry->name);
+    const KernelEquations q = kernel_equations(s->e, s->k);
+    const char *to = q.last == q.first ? "" : format(" .. (%d)", q.last);
+    const char *place = format("(%d)%s of %s", q.first, to, s->e->c->entry->name);
+    if (r->uses.n > 1) {
+        Text note = {0};
+        print_routine_equations(&note, r, " *   ");
+        note.s[note.n - 1] = 0;
+        text_add(out, "\n/* %s, and %d more:\n%s */\n", place, r->uses.n - 1, note.s);
+    } else
+        text_add(out, "\n/* passes of the loop at %s */\n", place);
 }
 
 void print_routine(Text *out, Routine *r)

@@ -1,0 +1,172 @@
+/* test_outline.c - which kernels become one function: those that are equal but for names, arrays,
+ * and the passes of their loop; not those with another constant, another stride, or an array that is
+ * updated in place in one of them only; and none where a call would be felt. */
+#include "kernel.h"
+#include "parsing.h"
+
+#include <check.h>
+#include <string.h>
+
+static void teardown(void)
+{
+    diag_reset();
+    arena_release();
+}
+
+/* The C of a program, which is a file of its own. */
+static const char *c_of(const char *text)
+{
+    static int n;
+    Text header = {0}, source = {0};
+    Module *m = check_module(source_from_text(format("p%d.nn", n++), text, (int)strlen(text)));
+    Program *p = m ? lower_module(m, "p") : NULL;
+    ck_assert_msg(p != NULL, "%s", printed_reports());
+    graph_passes(p, p->init, NULL);
+    for (int i = 0; i < p->entries.n; i++) graph_passes(p, p->entries.at[i], NULL);
+    emit_program(p, &header, &source);
+    return source.s;
+}
+
+static int count(const char *text, const char *part)
+{
+    int n = 0;
+    for (const char *p = text; (p = strstr(p, part)); p += strlen(part)) n++;
+    return n;
+}
+
+static int routines(const char *c) { return count(c, "NN_NOINLINE void NN_NAME("); }
+
+/* A program of one entry over arrays of a shape, with these equations. */
+static const char *with_updates(const char *declarations, const char *updates)
+{
+    return c_of(format("%s\nentry go() {\n%s}\n", declarations, updates));
+}
+
+/* p <- something that takes more lines than a call, with a constant and a source. */
+static const char *update_of(const char *to, const char *from, const char *constant)
+{
+    return format("  %s1 = exp(%s * %s); %s2 = tanh(%s1 + %s); %s3 = exp(%s1 * %s2);\n"
+                  "  update %s = %s1 + %s2 * %s3 + sin(%s1 - %s2) * cos(%s3 + %s2) * %s1 * %s2 * %s3;\n",
+                  to, constant, from, to, to, from, to, to, to, to, to, to, to, to, to, to, to, to,
+                  to, to);
+}
+
+static const char four[] = "param a: real[40, 30] = 1;\nparam b: real[40, 30] = 2;\n"
+                           "param c: real[40, 30] = 3;\nparam d: real[40, 30] = 4;\n";
+
+START_TEST(equal_kernels_are_one)
+{
+    const char *c = with_updates(four, format("%s%s", update_of("a", "a", "0.5"),
+                                              update_of("b", "b", "0.5")));
+    ck_assert_int_eq(routines(c), 1);
+    ck_assert_int_eq(count(c, "m->params.a[0])"), 1);
+    ck_assert_int_eq(count(c, "m->params.b[0])"), 1);
+}
+END_TEST
+
+START_TEST(elementwise_kernels_of_all_shapes_are_one)
+{
+    const char *c = with_updates(
+        "param a: real[40, 30] = 1;\nparam b: real[7, 5, 9] = 2;\nparam c: real[600] = 3;",
+        format("%s%s%s", update_of("a", "a", "0.5"), update_of("b", "b", "0.5"),
+               update_of("c", "c", "0.5")));
+    ck_assert_int_eq(routines(c), 1);
+    ck_assert_int_eq(count(c, "for (int i = 0; i < n; i++)"), 1);
+    ck_assert_int_eq(count(c, "(1200, "), 1);
+    ck_assert_int_eq(count(c, "(315, "), 1);
+    ck_assert_int_eq(count(c, "(600, "), 1);
+}
+END_TEST
+
+START_TEST(other_constants_are_another_kernel)
+{
+    const char *c = with_updates(four, format("%s%s", update_of("a", "a", "0.5"),
+                                              update_of("b", "b", "0.25")));
+    ck_assert_int_eq(routines(c), 0);
+}
+END_TEST
+
+/* b is made from d, a from itself: one function would need one argument here and two there. */
+START_TEST(in_place_is_another_kernel)
+{
+    const char *c = with_updates(four, format("%s%s", update_of("a", "a", "0.5"),
+                                              update_of("b", "d", "0.5")));
+    ck_assert_int_eq(routines(c), 0);
+    c = with_updates(four, format("%s%s", update_of("a", "c", "0.5"), update_of("b", "d", "0.5")));
+    ck_assert_int_eq(routines(c), 1);
+}
+END_TEST
+
+static const char *rows_of(const char *first, const char *second)
+{
+    return c_of(format("entry go(x: real[%s], y: real[%s]) -> (real[%s], real[%s])\n"
+                       "  = (softmax(x), softmax(y));\n",
+                       first, second, first, second));
+}
+
+START_TEST(rows_may_be_more_but_not_longer)
+{
+    ck_assert_int_eq(routines(rows_of("40, 20", "40, 20")), 1);
+    const char *c = rows_of("40, 20", "31, 20");
+    ck_assert_int_eq(routines(c), 1);
+    ck_assert_int_eq(count(c, "int n, const float (*"), 1);
+    ck_assert_int_eq(routines(rows_of("40, 20", "40, 21")), 0);
+}
+END_TEST
+
+START_TEST(short_kernels_stay_in_line)
+{
+    const char *c = with_updates(four, "  update a = exp(a);\n  update b = exp(b);\n");
+    ck_assert_int_eq(routines(c), 0);
+}
+END_TEST
+
+START_TEST(calls_that_would_be_felt_stay_in_line)
+{
+    const char *c = with_updates("param a: real[3] = 1;\nparam b: real[3] = 2;",
+                                 format("%s%s", update_of("a", "a", "0.5"),
+                                        update_of("b", "b", "0.5")));
+    ck_assert_int_eq(routines(c), 0);
+}
+END_TEST
+
+START_TEST(routines_are_called_as_the_layer)
+{
+    const char *c = c_of("import std.optim;\nlayer Net(x: real[.., m]) = x |> Dense[30] |> Dense[5];\n"
+                         "net = Net;\n"
+                         "training entry train(x: real[64, 20], y: real[64, 5]) {\n"
+                         "  update params = Adam(params, grad(mean((net(x) - y)^2), params));\n}\n");
+    ck_assert_int_eq(routines(c), 1);
+    ck_assert_int_eq(count(c, "void NN_NAME(train_Adam)(int n, int32_t k, const float *g,"), 1);
+    ck_assert_int_eq(count(c, " *   m1 = 0.9 * m + 0.1 * g\n"), 1);
+    ck_assert_int_eq(count(c, " *   update p = p - step * m1"), 1);
+    ck_assert_int_eq(count(c, "NN_NAME(train_Adam)("), 5);
+}
+END_TEST
+
+/* One function for both entries, one kernel of each. */
+START_TEST(entries_share_routines)
+{
+    const char *c = c_of("entry one(x: real[40, 20]) -> real[40, 20] = softmax(x);\n"
+                         "entry two(z: real[30, 20]) -> real[30, 20] = softmax(z);\n");
+    ck_assert_int_eq(routines(c), 1);
+}
+END_TEST
+
+Suite *suite_outline(void)
+{
+    Suite *s = suite_create("outline");
+    TCase *t = tcase_create("outline");
+    tcase_add_checked_fixture(t, fresh_start, teardown);
+    tcase_add_test(t, equal_kernels_are_one);
+    tcase_add_test(t, elementwise_kernels_of_all_shapes_are_one);
+    tcase_add_test(t, other_constants_are_another_kernel);
+    tcase_add_test(t, in_place_is_another_kernel);
+    tcase_add_test(t, rows_may_be_more_but_not_longer);
+    tcase_add_test(t, short_kernels_stay_in_line);
+    tcase_add_test(t, calls_that_would_be_felt_stay_in_line);
+    tcase_add_test(t, routines_are_called_as_the_layer);
+    tcase_add_test(t, entries_share_routines);
+    suite_add_tcase(s, t);
+    return s;
+}
