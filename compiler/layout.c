@@ -266,8 +266,7 @@ static Laid lay_node(Layout *l, const Node *n)
 /* Names and places go along; an adjoint whose forward node is gone has its name by now. */
 static void take_along(const Layout *l, Node *to, const Node *from)
 {
-    if (!to->name) to->name = from->name;
-    if (!to->layer) to->layer = from->layer;
+    name_as(to, from);
     if (from->adjoint_of && !to->adjoint_of && to->rule)
         to->adjoint_of = l->laid[from->adjoint_of->id].u;
 }
