@@ -130,7 +130,7 @@ static void nn_strip_f(const struct nn_strip *s, const void *a, const void *b, v
         return;
 #if NN_LEVEL > 0
     struct nn_panel p = {s->ras,   s->cas,    s->ldb, s->ldc, s->K, 0, NULL,
-                         s->flags, s->blocks, s->aos, s->bos};
+                         s->flags, s->blocks, s->aos, s->bos, 0};
     nn_columns(&p, s->M, s->N, (const float *)a, (const float *)b, s->ldb, (float *)c,
                (const float *)s->bias, 0, NULL);
 #else

@@ -23,8 +23,8 @@ NN_INLINE void nn_fixed_rows(const int M, const int nv, const int masked, struct
     const int most = nn_rows_max(nv), n = (M + most - 1) / most, q = M / n, longer = M % n;
     for (; panels > 0; panels--) {
         if (longer)
-            nn_chunks(q + 1, nv, masked, p, a, b, c, longer);
-        nn_chunks(q, nv, masked, p, a + (size_t)(longer * (q + 1)) * p->ras, b,
+            nn_chunks(q + 1, nv, masked, 0, p, a, b, c, longer);
+        nn_chunks(q, nv, masked, 0, p, a + (size_t)(longer * (q + 1)) * p->ras, b,
                   c + (size_t)(longer * (q + 1)) * p->ldc, n - longer);
         b += nv * NN_VL;
         c += nv * NN_VL;
@@ -45,7 +45,7 @@ NN_INLINE void nn_fixed(const int M, const int N, const int K, const float *A, c
     const int left0 = vectors - n0 * w0, full0 = left0 == 0 && tail < NN_VL ? n0 - 1 : n0;
     int j = full0 * w0 * NN_VL;
     struct nn_panel p = {(size_t)ras, (size_t)cas, (size_t)ldb, (size_t)ldc, K, NN_VL, bias, flags,
-                         1, 0, 0};
+                         1, 0, 0, 0};
     if (M <= 0 || N <= 0)
         return;
     nn_fixed_rows(M, w0, 0, &p, A, B, C, full0);

@@ -3,7 +3,8 @@
  * In come the operands of nn_gemm_nn, nt and tn, out goes C.  Operands are used where they are,
  * except that nt copies B, transposed, one panel of columns at a time, and that nn and tn copy a
  * panel or a block when its rows lie a multiple of 2 KiB apart and would evict each other from the
- * cache.  Sums run over k in order, and C is kept in float between blocks of k, so that none of
+ * cache.  Large operands are asked for a tile or a panel ahead, as they may have to come from
+ * memory.  Sums run over k in order, and C is kept in float between blocks of k, so that none of
  * this changes a bit; only nt with at most NN_FEW_ROWS rows sums in 16 lanes instead.  Without
  * vector types (level 0) plain loops give the bits that tiles without FMA give.  Meant to be
  * included inside `#ifdef NN_ISA`, after nn_math.h and nn_reduce.h. */
@@ -34,11 +35,13 @@ enum {
     NN_BLOCK_KA = 256,  /* rows and columns of a copied block of A, for tn */
     NN_BLOCK_M = 64,
     NN_MANY_ROWS = 48,  /* from here on a copied panel of B is used often enough */
+    NN_FAR = 1 << 16,   /* elements of an operand that is likely not in the nearer caches */
     NN_LARGE = 1 << 18 /* elements of an operand that is too large for the second-level cache */
 };
 /* the sizes for which nn and tn ask for scratch */
 #define NN_COPIES_B(M, N, K) ((M) >= NN_MANY_ROWS && (int64_t)(N) * (K) >= NN_LARGE / 2)
 #define NN_COPIES_A(M, N, K) ((N) >= 256 && (K) >= 512 && (M) >= NN_BLOCK_M)
+#define NN_FAR_AS(bit, rows, columns) ((int64_t)(rows) * (columns) >= NN_FAR ? (unsigned)(bit) : 0u)
 #endif
 
 /* The flags of one block of k: bias with the first, the activation with the last. */
@@ -206,6 +209,8 @@ NN_NOINLINE void nn_columns(struct nn_panel *p, int M, int N, const float *A, co
                             size_t ldb, float *C, const float *bias, int copy, float *ws)
 {
     const int vectors = (N + NN_VL - 1) / NN_VL, max = nn_width_max(M);
+    const unsigned far = NN_FAR_AS(NN_FETCH_A, M, p->K) | NN_FAR_AS(NN_FETCH_B, p->K, N) |
+                         NN_FAR_AS(NN_FETCH_C, M, N);
     p->ldb = ldb;
     for (int v = 0, nv; v < vectors; v += nv) {
         const int j = v * NN_VL;
@@ -221,6 +226,7 @@ NN_NOINLINE void nn_columns(struct nn_panel *p, int M, int N, const float *A, co
             p->ldb = (size_t)(nv * NN_VL);
             b = ws;
         }
+        p->fetch = far & ~(v ? NN_FETCH_A : 0u) & ~(copy ? NN_FETCH_B : 0u);
         nn_row_chunks(p, M, nv, A, b, C + j);
     }
 }
@@ -230,7 +236,7 @@ static void nn_product_blocks(int M, int N, int K, const float *A, size_t lda, c
                               size_t ldb, float *C, size_t ldc, const float *bias, unsigned flags,
                               int copy, float *ws)
 {
-    struct nn_panel p = {lda, 1, ldb, ldc, K, 0, NULL, flags, 1, 0, 0};
+    struct nn_panel p = {lda, 1, ldb, ldc, K, 0, NULL, flags, 1, 0, 0, 0};
     const int blocks = copy ? (K + NN_BLOCK_K - 1) / NN_BLOCK_K : 1;
     for (int t = 0, k0 = 0; t == 0 || t < blocks; t++, k0 += p.K) {
         p.K = blocks > 1 ? (K - k0 + blocks - t - 1) / (blocks - t) : K;
@@ -243,7 +249,7 @@ static void nn_product_blocks(int M, int N, int K, const float *A, size_t lda, c
 static void nn_product(int M, int N, int K, const float *A, size_t lda, const float *B, size_t ldb,
                        float *C, size_t ldc, const float *bias, unsigned flags, float *ws)
 {
-    struct nn_panel p = {lda, 1, ldb, ldc, K, 0, bias, flags, 1, 0, 0};
+    struct nn_panel p = {lda, 1, ldb, ldc, K, 0, bias, flags, 1, 0, 0, 0};
     int copy = ws && NN_COPIES_B(M, N, K) && ldb % 512 == 0 && (size_t)K * ldb >= NN_LARGE;
     if (M > 0 && N > 0 && (copy || !nn_one_panel(&p, M, N, A, B, C)))
         nn_product_blocks(M, N, K, A, lda, B, ldb, C, ldc, bias, flags, copy, ws);
@@ -265,7 +271,7 @@ static void nn_product_tn(int M, int N, int K, const float *A, size_t lda, const
                           size_t ldb, float *C, size_t ldc, const float *bias, unsigned flags,
                           float *ws)
 {
-    struct nn_panel p = {1, lda, ldb, ldc, K, 0, bias, flags, 1, 0, 0};
+    struct nn_panel p = {1, lda, ldb, ldc, K, 0, bias, flags, 1, 0, 0, 0};
     if (M <= 0 || N <= 0)
         return;
     if (!ws || !NN_COPIES_A(M, N, K) || lda % 256 != 0 || (size_t)K * lda < NN_LARGE) {

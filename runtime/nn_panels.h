@@ -34,7 +34,7 @@ typedef void nn_panel_fn(const struct nn_panel *p, const float *a, const float *
     static void NN_PANEL(mr, nv, m)(const struct nn_panel *p, const float *a, const float *b, \
                                     float *c, int chunks)                                     \
     {                                                                                         \
-        nn_chunks(mr, nv, m, p, a, b, c, chunks);                                             \
+        nn_chunks(mr, nv, m, mr > 3, p, a, b, c, chunks);                                            \
     }
 #define NN_MASKED(mr, nv) NN_PANEL_DEFINE(mr, nv, 1)
 NN_INSTANCES(NN_MASKED)

@@ -35,11 +35,20 @@ struct nn_panel {
     unsigned flags;
     int blocks;        /* products that are added up, aos and bos apart in A and B */
     size_t aos, bos;
+    unsigned fetch;    /* NN_FETCH_..: what is not in the nearer caches and is asked for in time */
+};
+
+enum {
+    NN_FETCH_A = 1, /* of the next tile */
+    NN_FETCH_B = 2, /* of the next panel */
+    NN_FETCH_C = 4, /* of the next tile */
+    NN_LINE = 16    /* floats that come together */
 };
 #endif
 
 #define nn_act_row NN_NAME(nn_act_row)
 #define nn_tile NN_NAME(nn_tile)
+#define nn_fetch_rows NN_NAME(nn_fetch_rows)
 #define nn_chunks NN_NAME(nn_chunks)
 #define nn_rows_max NN_NAME(nn_rows_max)
 #define nn_width_max NN_NAME(nn_width_max)
@@ -57,9 +66,11 @@ NN_NOINLINE void nn_act_row(float *c, int n, unsigned flags)
             c[j] = nn_sigmoid(c[j]);
 }
 
-/* mr, nv and masked are literals at every call. */
-NN_INLINE void nn_tile(const int mr, const int nv, const int masked, const struct nn_panel *p,
-                       const float *a, const float *b, float *c)
+/* mr, nv, masked and fetches are literals at every call.  With fetches, the elements of A and B that
+ * lie next_a and next_b behind those of each k are asked for. */
+NN_INLINE void nn_tile(const int mr, const int nv, const int masked, const int fetches,
+                       const struct nn_panel *p, const float *a, const float *b, float *c,
+                       size_t next_a, size_t next_b)
 {
     nn_vf acc[16][16], bv[16];
     const nn_vmask mask = nn_vtail(masked ? p->tail : NN_VL);
@@ -130,6 +141,10 @@ NN_INLINE void nn_tile(const int mr, const int nv, const int masked, const struc
             NN_ROWS(ROW)
 #undef X
 #undef ROW
+            if (fetches) {
+                __builtin_prefetch(a0 + next_a, 0, 2);
+                __builtin_prefetch(bk + next_b, 0, 2);
+            }
             a0 += cas;
             if (mr > 4)
                 a1 += cas;
@@ -165,12 +180,35 @@ NN_INLINE void nn_tile(const int mr, const int nv, const int masked, const struc
 #undef LOAD
 }
 
-/* the same for `chunks` groups of mr rows, one below the other */
-NN_INLINE void nn_chunks(const int mr, const int nv, const int masked, const struct nn_panel *p,
-                         const float *a, const float *b, float *c, int chunks)
+/* Asks for mr rows of n floats. */
+NN_INLINE void nn_fetch_rows(const int mr, int n, const float *q, size_t ld, const int write)
 {
-    for (; chunks > 0; chunks--) {
-        nn_tile(mr, nv, masked, p, a, b, c);
+    for (int i = 0; i < mr; i++, q += ld)
+        for (int j = 0; j < n; j += NN_LINE) {
+            if (write) __builtin_prefetch(q + j, 1, 2);
+            else __builtin_prefetch(q + j, 0, 2);
+        }
+}
+
+/* the same for `chunks` groups of mr rows, one below the other */
+NN_INLINE void nn_chunks(const int mr, const int nv, const int masked, const int fetches,
+                         const struct nn_panel *p, const float *a, const float *b, float *c,
+                         int chunks)
+{
+    const int lines = nv * NN_VL / NN_LINE;
+    for (int t = 0; t < chunks; t++) {
+        size_t next_a = 0, next_b = 0;
+        if (fetches && p->fetch) {
+            if (p->fetch & NN_FETCH_A && p->cas == 1)
+                nn_fetch_rows(mr, p->K, a + (size_t)mr * p->ras, p->ras, 0);
+            if (p->fetch & NN_FETCH_A && p->cas != 1)
+                next_a = NN_LINE;
+            if (p->fetch & NN_FETCH_B && t < lines)
+                next_b = (size_t)(nv * NN_VL + t * NN_LINE);
+            if (p->fetch & NN_FETCH_C)
+                nn_fetch_rows(mr, nv * NN_VL, c + (size_t)mr * p->ldc, p->ldc, 1);
+        }
+        nn_tile(mr, nv, masked, fetches, p, a, b, c, next_a, next_b);
         if (p->flags & (NN_TANH | NN_SIGMOID))
             for (int i = 0; i < mr; i++)
                 nn_act_row(c + (size_t)i * p->ldc, (nv - 1) * NN_VL + p->tail, p->flags);
