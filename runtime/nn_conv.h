@@ -17,12 +17,15 @@ struct nn_axis {
     int in, out, taps, stride, pad, dilation;
 };
 
-/* Products C[M][N] (+)= sum over t, k of A[i ras + k cas + t aos] B[k ldb + j + t bos] */
+/* Products C[M][N] (+)= sum over t, k of A[i ras + k cas + t aos] B[k ldb + j + t bos], `times` of
+ * them with the same B, a_step and c_step apart in A and C */
 struct nn_strip {
     int M, N, K, blocks;
     size_t ras, cas, aos, ldb, bos, ldc;
     const void *bias;
     unsigned flags;
+    int times;
+    size_t a_step, c_step;
 };
 typedef void nn_strip_fn(const struct nn_strip *s, const void *a, const void *b, void *c);
 
@@ -126,30 +129,37 @@ static inline int nn_pixels_of(const struct nn_conv_sizes *s, int m, int lanes, 
 
 static void nn_strip_f(const struct nn_strip *s, const void *a, const void *b, void *c)
 {
+    const float *A = (const float *)a, *B = (const float *)b, *bias = (const float *)s->bias;
+    float *C = (float *)c;
     if (s->M <= 0 || s->N <= 0)
         return;
+    for (int i = 0; i < s->times; i++, A += s->a_step, C += s->c_step) {
 #if NN_LEVEL > 0
-    struct nn_panel p = {s->ras,   s->cas,    s->ldb, s->ldc, s->K, 0, NULL,
-                         s->flags, s->blocks, s->aos, s->bos, 0};
-    nn_columns(&p, s->M, s->N, (const float *)a, (const float *)b, s->ldb, (float *)c,
-               (const float *)s->bias, 0, NULL);
+        struct nn_panel p = {s->ras,   s->cas,    s->ldb, s->ldc, s->K, 0, bias,
+                             s->flags, s->blocks, s->aos, s->bos, 0};
+        if (!nn_one_panel(&p, s->M, s->N, A, B, C))
+            nn_columns(&p, s->M, s->N, A, B, s->ldb, C, bias, 0, NULL);
 #else
-    int n = s->K > 0 && s->blocks > 0 ? s->blocks : 1;
-    for (int t = 0; t < n; t++)
-        nn_plain(s->M, s->N, s->blocks ? s->K : 0, (const float *)a + (size_t)t * s->aos, s->ras,
-                 s->cas, (const float *)b + (size_t)t * s->bos, s->ldb, 1, (float *)c, s->ldc,
-                 (const float *)s->bias, nn_block_flags(s->flags, t == 0, t + 1 == n));
+        const int n = s->K > 0 && s->blocks > 0 ? s->blocks : 1;
+        for (int t = 0; t < n; t++)
+            nn_plain(s->M, s->N, s->blocks ? s->K : 0, A + (size_t)t * s->aos, s->ras, s->cas,
+                     B + (size_t)t * s->bos, s->ldb, 1, C, s->ldc, bias,
+                     nn_block_flags(s->flags, t == 0, t + 1 == n));
 #endif
+    }
 }
 
 static void nn_strip_of_doubles(const struct nn_strip *s, const void *a, const void *b, void *c)
 {
-    int n = s->K > 0 && s->blocks > 0 ? s->blocks : 1;
-    for (int t = 0; t < n; t++)
-        nn_product_d(s->M, s->N, s->blocks ? s->K : 0, (const double *)a + (size_t)t * s->aos,
-                     s->ras, s->cas, (const double *)b + (size_t)t * s->bos, s->ldb, (double *)c,
-                     s->ldc, (const double *)s->bias,
-                     nn_block_flags(s->flags, t == 0, t + 1 == n));
+    const double *A = (const double *)a, *B = (const double *)b;
+    const int n = s->K > 0 && s->blocks > 0 ? s->blocks : 1;
+    for (int i = 0; i < s->times; i++)
+        for (int t = 0; t < n; t++)
+            nn_product_d(s->M, s->N, s->blocks ? s->K : 0,
+                         A + (size_t)i * s->a_step + (size_t)t * s->aos, s->ras, s->cas,
+                         B + (size_t)t * s->bos, s->ldb, (double *)c + (size_t)i * s->c_step,
+                         s->ldc, (const double *)s->bias,
+                         nn_block_flags(s->flags, t == 0, t + 1 == n));
 }
 
 /* ---- one image ----------------------------------------------------------------------------- */
@@ -174,9 +184,9 @@ static struct nn_taps nn_inside(const struct nn_axis *x)
     return (struct nn_taps){first, end - first};
 }
 
-/* M outputs from (y, x) on, along the row or down the column, all with the same taps */
+/* Outputs from (y, x) on, all with the same taps: M in a row, or down a column, `times` such rows. */
 static void nn_correlate_strip(const struct nn_correlation *q, const char *in, char *out, int y,
-                               int x, int M, int down)
+                               int x, int M, int times, int down)
 {
     const struct nn_axis *r = &q->rows, *c = &q->columns;
     const struct nn_taps ty = nn_taps_at(r, y), tx = nn_taps_at(c, x);
@@ -184,8 +194,8 @@ static void nn_correlate_strip(const struct nn_correlation *q, const char *in, c
     const int pieces = c->dilation == 1 || tx.n == 0 ? 1 : tx.n;
     const char *w = q->w;
     struct nn_strip s = {M, q->maps, tx.n / pieces * q->channels, ty.n, 0, 1, 0, O, 0, 0,
-                         q->bias, q->flags};
-    s.ras = (size_t)(down ? r->stride : c->stride) * (down ? row : C);
+                         q->bias, q->flags, times, (size_t)r->stride * row, q->c_row};
+    s.ras = down ? (size_t)r->stride * row : (size_t)c->stride * C;
     s.aos = (size_t)r->dilation * row;
     s.bos = (size_t)c->taps * C * O;
     s.ldc = down ? q->c_row : q->c_pixel;
@@ -203,47 +213,45 @@ static void nn_correlate_strip(const struct nn_correlation *q, const char *in, c
     }
 }
 
-/* n pixels from x on in the rows from .. to - 1, with all taps inside the columns */
-static void nn_correlate_inside(const struct nn_correlation *q, const char *in, char *out, int from,
-                                int to, int x, int n)
+/* n pixels from x on in `times` rows, with all taps inside the columns */
+static void nn_correlate_inside(const struct nn_correlation *q, const char *in, char *out, int y,
+                                int x, int n, int times)
 {
     const struct nn_axis *c = &q->columns;
     const int p = q->pixels, shared = p > 1 ? n / p : 0;
-    struct nn_correlation wide = *q;
     if (shared > 0) {
+        struct nn_correlation wide = *q;
         wide.columns = (struct nn_axis){c->in, shared, c->taps + (p - 1) * c->stride,
                                         p * c->stride, c->pad - x * c->stride, 1};
         wide.maps *= p;
         wide.c_pixel *= (size_t)p;
         wide.w = q->wide;
         wide.bias = q->wide_bias;
+        nn_correlate_strip(&wide, in, out + (size_t)x * q->c_pixel * q->bytes, y, 0, shared, times,
+                           0);
     }
-    for (int y = from; y < to; y++) {
-        if (shared > 0)
-            nn_correlate_strip(&wide, in, out + (size_t)x * q->c_pixel * q->bytes, y, 0, shared, 0);
-        if (n > shared * p)
-            nn_correlate_strip(q, in, out, y, x + shared * p, n - shared * p, 0);
-    }
+    if (n > shared * p)
+        nn_correlate_strip(q, in, out, y, x + shared * p, n - shared * p, times, 0);
 }
 
-/* Rows from .. to - 1: the pixels whose taps are all inside, row by row; the others column by
- * column. */
+/* Rows from .. to - 1, those with the same taps together: the pixels whose taps are all inside, row
+ * by row; the others column by column. */
 static void nn_correlate(const struct nn_correlation *q, const char *in, char *out, int from,
                          int to)
 {
     const struct nn_axis *r = &q->rows, *c = &q->columns;
     const struct nn_taps inside = nn_inside(c);
-    nn_correlate_inside(q, in, out, from, to, inside.first, inside.n);
-    for (int y = from, n; y < to && inside.n < c->out; y += n) {
+    for (int y = from, n; y < to; y += n) {
         const struct nn_taps t = nn_taps_at(r, y);
         for (n = 1; y + n < to; n++) {
             const struct nn_taps next = nn_taps_at(r, y + n);
             if (next.first != t.first || next.n != t.n)
                 break;
         }
+        nn_correlate_inside(q, in, out, y, inside.first, inside.n, n);
         for (int x = 0; x < c->out; x++)
             if (x < inside.first || x >= inside.first + inside.n)
-                nn_correlate_strip(q, in, out, y, x, n, 1);
+                nn_correlate_strip(q, in, out, y, x, n, 1, 1);
     }
 }
 

@@ -120,7 +120,7 @@ static void nn_pack_windows(const struct nn_conv_sizes *s, const char *k, char *
 static void nn_count_strip(const struct nn_strip *s, const void *a, const void *b, void *c)
 {
     (void)a, (void)b;
-    *(double *)c += nn_strip_cost(s->M, s->N, (double)s->K * s->blocks, NN_ORDER_LANES);
+    *(double *)c += s->times * nn_strip_cost(s->M, s->N, (double)s->K * s->blocks, NN_ORDER_LANES);
 }
 
 /* Windows take a product, and for each pixel the rows of its window loaded, added and stored. */
@@ -195,26 +195,33 @@ NN_INLINE void nn_add_row(float *to, const float *from, ptrdiff_t n)
 #endif
 }
 
-/* dx += the windows of n pixels from pixel `first` on.  Pixels so far apart that their windows do
- * not overlap come one after another: a load does not wait for the store before it. */
+/* dx += the windows of n pixels from pixel `first` on */
 static void nn_add_windows(const struct nn_conv_sizes *s, const float *windows, float *dx,
                            int first, int n)
 {
     const struct nn_axis rows = nn_axis_of(s, 0), columns = nn_axis_of(s, 1);
     const ptrdiff_t C = s->x[2], Q = columns.taps, row = columns.in * C;
-    const int d = columns.dilation;
-    const int apart = ((columns.taps - 1) * d + columns.stride) / columns.stride;
-    for (int r = 0; r < apart; r++)
-        for (int i = r; i < n; i += apart) {
-            const int y = (first + i) / columns.out, x = (first + i) % columns.out;
-            const struct nn_taps ty = nn_taps_at(&rows, y), tx = nn_taps_at(&columns, x);
-            const int pieces = d == 1 ? tx.n > 0 : tx.n, taps = d == 1 ? tx.n : 1;
-            for (int p = ty.first; p < ty.first + ty.n; p++)
-                for (int q = tx.first; q < tx.first + pieces; q++)
-                    nn_add_row(dx + (y * rows.stride - rows.pad + p * rows.dilation) * row +
-                                   (x * columns.stride - columns.pad + q * d) * C,
-                               windows + ((i * rows.taps + p) * Q + q) * C, taps * C);
+    int y = first / columns.out, x = first % columns.out;
+    struct nn_taps ty = nn_taps_at(&rows, y);
+    for (; n > 0; n--, windows += rows.taps * Q * C) {
+        const int at = x * columns.stride - columns.pad, d = columns.dilation;
+        float *to = dx + (y * rows.stride - rows.pad + ty.first * rows.dilation) * row;
+        const float *from = windows + ty.first * Q * C;
+        for (int p = 0; p < ty.n; p++, to += rows.dilation * row, from += Q * C) {
+            if (d == 1) {
+                const int q = at < 0 ? -at : 0;
+                const int end = columns.in - at < columns.taps ? columns.in - at : columns.taps;
+                nn_add_row(to + (at + q) * C, from + q * C, (end - q) * C);
+            } else
+                for (int q = 0; q < columns.taps; q++)
+                    if (at + q * d >= 0 && at + q * d < columns.in)
+                        nn_add_row(to + (at + q * d) * C, from + q * C, C);
         }
+        if (++x == columns.out) {
+            x = 0;
+            ty = nn_taps_at(&rows, ++y);
+        }
+    }
 }
 
 /* dx[N][x rows][x columns][C] = the windows dy w added up; `room` for some of them */
@@ -225,7 +232,8 @@ static void nn_data_windows(const struct nn_conv_sizes *s, const float *dy, cons
     const size_t O = (size_t)s->y[2], window = nn_conv_elements(s) / (O ? O : 1);
     const int pixels = s->y[0] * s->y[1], most = (int)(NN_WINDOW_ROOM / window);
     const int parts = (pixels + most - 1) / most;
-    struct nn_strip g = {0, (int)window, s->y[2], 1, O, 1, 0, window, 0, window, NULL, 0};
+    struct nn_strip g = {0, (int)window, s->y[2], 1, O, 1, 0, window, 0, window, NULL, 0,
+                         1, 0, 0};
     for (int n = from; n < to; n++) {
         const float *pixel = dy + (size_t)n * (size_t)pixels * O;
         memset(dx + (size_t)n * image, 0, image * sizeof *dx);

@@ -67,7 +67,7 @@ static void nn_weights_rows(const struct nn_correlation *g, const char *x, const
                 continue;
             const struct nn_strip s = {
                 (end < to ? end : to) - begin, g->maps, xs.n, y1 - y0, 1, (size_t)c->stride * C,
-                (size_t)r->stride * row, O, g->c_row, O, NULL, NN_ACC};
+                (size_t)r->stride * row, O, g->c_row, O, NULL, NN_ACC, 1, 0, 0};
             const size_t at = (size_t)(y0 * r->stride - r->pad + p * r->dilation) * row +
                               (size_t)(xs.first * c->stride - c->pad + q * c->dilation) * C +
                               (size_t)(begin - first);
