@@ -95,30 +95,39 @@ static size_t product_scratch(const Code *c, const Def *d, const Product *p)
     return wide ? nn_gemm_nn_work_d(m, n, k) : nn_gemm_nn_work(m, n, k);
 }
 
-/* Fewer maps may need more, for then several pixels share a vector: all are asked for that can be. */
+/* Sizes that are not known: up to 32, where pixels may share a vector, and the largest. */
+static long first_size(SizeRef s)
+{
+    long v = 1;
+    return size_is_const(s, &v) ? v : 1;
+}
+
+static long next_size(long v, long most) { return v < 32 || v >= most ? v + 1 : most; }
+
 static size_t conv_scratch(const Node *n)
 {
     if (!n) return 0;
     const Shape k = conv_kernel(n);
-    const Shape *x = n->op == OP_CONV_DATA ? &n->type.shape : &n->in[0]->type.shape;
-    const Shape *y = n->op == OP_CONV ? &n->type.shape : &n->in[n->op == OP_CONV_WEIGHTS]->type.shape;
-    struct nn_conv_sizes s = {.x = {1, 1, bound(x->size[3])}, .y = {bound(y->size[1]), bound(y->size[2])}};
-    long maps = bound(k.size[0]), fewest = 1;
+    const Node *out = n->op == OP_CONV ? n : n->in[n->op == OP_CONV_WEIGHTS];
+    const Shape *y = &out->type.shape;
+    struct nn_conv_sizes s = {.y = {bound(y->size[1]), bound(y->size[2])}};
+    long maps = bound(k.size[0]), channels = bound(k.size[1]);
     bool wide = elem_bytes(n->type.elem) == 8, packed = n->op == OP_CONV && n->attr.k;
-    if (size_is_const(k.size[0], &maps)) fewest = maps;
+    size_t most = 0;
     for (int i = 0; i < 2; i++) {
         s.window[i] = bound(k.size[2 + i]);
         s.stride[i] = n->attr.perm[i];
         s.dilation[i] = n->attr.perm[2 + i];
     }
-    size_t most = 0;
-    for (long i = fewest; i <= maps; i++) {
-        s.y[2] = (int)i;
-        size_t need = packed ? (wide ? 0 : nn_conv_packed_work(&s))
-                      : wide ? nn_conv_work_d(&s)
-                             : nn_conv_work(&s);
-        if (need > most) most = need;
-    }
+    for (long o = first_size(k.size[0]); o <= maps; o = next_size(o, maps))
+        for (long c = first_size(k.size[1]); c <= channels; c = next_size(c, channels)) {
+            s.y[2] = (int)o;
+            s.x[2] = (int)c;
+            size_t need = packed ? (wide ? 0 : nn_conv_packed_work(&s))
+                          : wide ? nn_conv_work_d(&s)
+                                 : nn_conv_work(&s);
+            if (need > most) most = need;
+        }
     return most;
 }
 

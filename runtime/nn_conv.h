@@ -56,6 +56,15 @@ static inline struct nn_axis nn_axis_of(const struct nn_conv_sizes *s, int i)
                             s->stride[i], s->pad[i], s->dilation[i]};
 }
 
+/* the sizes of a correlation as those of a convolution */
+static inline struct nn_conv_sizes nn_sizes_of(const struct nn_correlation *q)
+{
+    const struct nn_axis *r = &q->rows, *c = &q->columns;
+    return (struct nn_conv_sizes){{r->in, c->in, q->channels}, {r->out, c->out, q->maps},
+                                  {r->taps, c->taps},          {r->stride, c->stride},
+                                  {r->pad, c->pad},            {r->dilation, c->dilation}};
+}
+
 /* elements of all kernels */
 static inline size_t nn_conv_elements(const struct nn_conv_sizes *s)
 {
@@ -184,7 +193,7 @@ static struct nn_taps nn_inside(const struct nn_axis *x)
     return (struct nn_taps){first, end - first};
 }
 
-/* Outputs from (y, x) on, all with the same taps: M in a row, or down a column, `times` such rows. */
+/* Outputs from (y, x) on, all with the same taps: M in a row, `times` such rows; or down a column. */
 static void nn_correlate_strip(const struct nn_correlation *q, const char *in, char *out, int y,
                                int x, int M, int times, int down)
 {

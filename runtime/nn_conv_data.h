@@ -73,22 +73,27 @@ static struct nn_axis nn_class_of(const struct nn_axis *x, int begin, struct nn_
     return of;
 }
 
-/* Elements (i, j), (i, j + stride), .. of dx; `taps` and `step` by axis. */
+/* Elements (i, j), (i, j + stride), .. of dx; `taps` and `step` by axis.  Where they lie side by
+ * side, several may share a vector. */
 static struct nn_correlation nn_data_class(const struct nn_conv_sizes *s, int i, int j,
                                            struct nn_taps *taps, int *step, size_t bytes,
-                                           nn_strip_fn *strip)
+                                           nn_strip_fn *strip, int lanes)
 {
     const size_t pixel = (size_t)s->x[2], row = (size_t)s->x[1] * pixel;
     const struct nn_axis rows = nn_axis_of(s, 0), columns = nn_axis_of(s, 1);
-    return (struct nn_correlation){
+    struct nn_correlation q = {
         nn_class_of(&rows, i, &taps[0], &step[0]), nn_class_of(&columns, j, &taps[1], &step[1]),
         s->y[2], s->x[2], (size_t)s->stride[0] * row, (size_t)s->stride[1] * pixel, bytes,
         (size_t)s->y[0] * (size_t)s->y[1] * (size_t)s->y[2] * bytes,
         (size_t)s->x[0] * row * bytes, strip, NULL, NULL, 0, 1, NULL, NULL};
+    const struct nn_conv_sizes sizes = nn_sizes_of(&q);
+    if (s->stride[1] == 1)
+        q.pixels = nn_pixels_of(&sizes, nn_inside(&q.columns).n, lanes, 0);
+    return q;
 }
 
 /* w[P'][Q'][O][C] = the taps from (p, q) on, every `step`, of k[O][C][P][Q], back to front */
-static char *nn_pack_backward(const struct nn_conv_sizes *s, const char *k, char *w, size_t bytes,
+static void nn_pack_backward(const struct nn_conv_sizes *s, const char *k, char *w, size_t bytes,
                               const struct nn_taps *taps, const int *step)
 {
     const size_t O = (size_t)s->y[2], C = (size_t)s->x[2], Q = (size_t)s->window[1];
@@ -101,7 +106,6 @@ static char *nn_pack_backward(const struct nn_conv_sizes *s, const char *k, char
                 for (size_t c = 0; c < C; c++, w += bytes)
                     nn_copy_one(w, k + ((o * C + c) * all + t) * bytes, bytes);
         }
-    return w;
 }
 
 /* w[O][P][Q][C] = k[O][C][P][Q] */
@@ -136,8 +140,8 @@ static int nn_prefers_windows(const struct nn_conv_sizes *s)
         for (int j = 0; j < s->stride[1]; j++) {
             struct nn_taps taps[2];
             int step[2];
-            struct nn_correlation q = nn_data_class(s, i, j, taps, step, 0, nn_count_strip);
-            q.w = (const char *)&correlating;
+            struct nn_correlation q = nn_data_class(s, i, j, taps, step, 0, nn_count_strip, lanes);
+            q.w = q.wide = (const char *)&correlating;
             nn_correlate(&q, q.w, (char *)&correlating, 0, q.rows.out);
         }
     return windows < correlating;
@@ -146,18 +150,26 @@ static int nn_prefers_windows(const struct nn_conv_sizes *s)
 /* Kernels for one of the ways; is it that of windows? */
 static int nn_pack_data(const struct nn_conv_sizes *s, const void *k, void *ws, size_t bytes)
 {
-    char *w = (char *)ws;
-    const int windows = bytes == sizeof(float) && nn_prefers_windows(s);
-    if (windows)
+    const int is_float = bytes == sizeof(float), lanes = is_float ? NN_VB / 4 : 1;
+    char *w = (char *)ws, *wide = w + nn_conv_elements(s) * bytes;
+    if (is_float && nn_prefers_windows(s)) {
         nn_pack_windows(s, (const char *)k, w, bytes);
-    for (int i = 0; i < s->stride[0] && !windows; i++)
+        return 1;
+    }
+    for (int i = 0; i < s->stride[0]; i++)
         for (int j = 0; j < s->stride[1]; j++) {
             struct nn_taps taps[2];
             int step[2];
-            nn_data_class(s, i, j, taps, step, bytes, NULL);
-            w = nn_pack_backward(s, (const char *)k, w, bytes, taps, step);
+            const struct nn_correlation q = nn_data_class(s, i, j, taps, step, bytes, NULL, lanes);
+            const struct nn_conv_sizes sizes = nn_sizes_of(&q);
+            nn_pack_backward(s, (const char *)k, w, bytes, taps, step);
+            if (q.pixels > 1) {
+                nn_pack_wide(&sizes, w, wide, q.pixels, bytes);
+                wide += nn_wide_elements(&sizes, q.pixels) * bytes;
+            }
+            w += nn_conv_elements(&sizes) * bytes;
         }
-    return windows;
+    return 0;
 }
 
 /* ---- images from .. to - 1 ------------------------------------------------------------------- */
@@ -167,16 +179,21 @@ static void nn_data_classes(const struct nn_conv_sizes *s, const void *dy, const
                             size_t bytes, nn_strip_fn *strip, int from, int to)
 {
     const size_t pixel = (size_t)s->x[2] * bytes, row = (size_t)s->x[1] * pixel;
-    const char *w = (const char *)ws;
+    const int lanes = bytes == sizeof(float) ? NN_VB / 4 : 1;
+    const char *w = (const char *)ws, *wide = w + nn_conv_elements(s) * bytes;
     for (int i = 0; i < s->stride[0]; i++)
         for (int j = 0; j < s->stride[1]; j++) {
             struct nn_taps taps[2];
             int step[2];
-            struct nn_correlation q = nn_data_class(s, i, j, taps, step, bytes, strip);
+            struct nn_correlation q = nn_data_class(s, i, j, taps, step, bytes, strip, lanes);
+            const struct nn_conv_sizes sizes = nn_sizes_of(&q);
             q.w = w;
+            q.wide = wide;
             nn_correlate_rows(&q, dy, (char *)dx + (size_t)i * row + (size_t)j * pixel,
                               from * q.rows.out, to * q.rows.out);
-            w += (size_t)taps[0].n * (size_t)taps[1].n * (size_t)s->y[2] * pixel;
+            w += nn_conv_elements(&sizes) * bytes;
+            if (q.pixels > 1)
+                wide += nn_wide_elements(&sizes, q.pixels) * bytes;
         }
 }
 

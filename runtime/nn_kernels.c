@@ -139,6 +139,20 @@ static void nn_share_weights(const struct nn_weight_sums *sums, int N,
     }
 }
 
+/* elements of the wide kernels, and of their biases, that some instruction set may want */
+static size_t nn_shared_elements(const struct nn_conv_sizes *s)
+{
+    size_t most = 0;
+    for (int p = 2; p * s->y[2] <= NN_SHARED_LANES && s->y[2] > 0; p++) {
+        const size_t wide = nn_wide_elements(s, p) + (size_t)(p * s->y[2]);
+        const int saves = nn_saves_lanes(s, p, 4) || nn_saves_lanes(s, p, 8) ||
+                          nn_saves_lanes(s, p, 16);
+        if (saves && wide > most)
+            most = wide;
+    }
+    return most;
+}
+
 /* ---- the interface ---- */
 
 NN_API void nn_gemm_nn(int M, int N, int K, const float *A, int lda, const float *B, int ldb,
@@ -272,21 +286,18 @@ NN_API void nn_conv_weights_d(int N, const struct nn_conv_sizes *s, const double
 
 NN_API size_t nn_conv_packed_work(const struct nn_conv_sizes *s)
 {
-    size_t most = 0;
-    for (int p = 2; p * s->y[2] <= NN_SHARED_LANES && s->y[2] > 0; p++) {
-        const size_t wide = nn_wide_elements(s, p) + (size_t)(p * s->y[2]);
-        const int saves = nn_saves_lanes(s, p, 4) || nn_saves_lanes(s, p, 8) ||
-                          nn_saves_lanes(s, p, 16);
-        if (saves && wide > most)
-            most = wide;
-    }
-    return most * sizeof(float);
+    return nn_shared_elements(s) * sizeof(float);
 }
 
 NN_API size_t nn_conv_work(const struct nn_conv_sizes *s)
 {
-    const size_t window = nn_window_room(s) * sizeof(float), wide = nn_conv_packed_work(s);
-    return nn_conv_elements(s) * sizeof(float) + (wide > window ? wide : window);
+    struct nn_conv_sizes back = *s;
+    size_t most = nn_window_room(s), wide = nn_shared_elements(s);
+    back.x[2] = s->y[2];
+    back.y[2] = s->x[2];
+    if (s->stride[1] == 1 && nn_shared_elements(&back) > wide)
+        wide = nn_shared_elements(&back);
+    return (nn_conv_elements(s) + (wide > most ? wide : most)) * sizeof(float);
 }
 
 NN_API size_t nn_conv_work_d(const struct nn_conv_sizes *s)
