@@ -11,8 +11,6 @@
 
 #define nn_fixed_rows NN_NAME(nn_fixed_rows)
 #define nn_fixed NN_NAME(nn_fixed)
-#define nn_fixed_nn NN_NAME(nn_fixed_nn)
-#define nn_fixed_tn NN_NAME(nn_fixed_tn)
 
 #if NN_LEVEL > 0
 
@@ -33,7 +31,8 @@ NN_INLINE void nn_fixed_rows(const int M, const int nv, const int masked, struct
     }
 }
 
-/* Full panels of one width, then at most two narrower ones; everything folds to literals. */
+/* Full panels of one width, then of a narrower one, then the last panel where lanes of its last
+ * vector are unused or it is narrower still; everything folds to literals. */
 NN_INLINE void nn_fixed(const int M, const int N, const int K, const float *A, const int ras,
                         const int cas, const float *B, const int ldb, float *C, const int ldc,
                         const float *bias, const unsigned flags)
@@ -41,29 +40,19 @@ NN_INLINE void nn_fixed(const int M, const int N, const int K, const float *A, c
     const int vectors = (N + NN_VL - 1) / NN_VL, tail = N - (vectors - 1) * NN_VL;
     const int max = nn_width_max(M), w0 = nn_width_next(vectors, max);
     const int panels = (vectors + max - 1) / max, rest = vectors % panels;
-    const int n0 = w0 >= 8 ? vectors / w0 : rest ? rest : panels;
-    const int left0 = vectors - n0 * w0, full0 = left0 == 0 && tail < NN_VL ? n0 - 1 : n0;
-    int j = full0 * w0 * NN_VL;
+    const int n0 = w0 >= 8 ? vectors / w0 : rest ? rest : panels, left0 = vectors - n0 * w0;
+    const int w1 = left0 ? nn_width_next(left0, max) : w0, n1 = left0 / w1, left1 = left0 % w1;
+    const int last = left1 ? left1 : w1, masked = left1 || tail < NN_VL;
+    const int full0 = n0 - (masked && !left0), full1 = n1 - (masked && left0 && !left1);
+    const int j = full0 * w0 * NN_VL, l = j + full1 * w1 * NN_VL;
     struct nn_panel p = {(size_t)ras, (size_t)cas, (size_t)ldb, (size_t)ldc, K, NN_VL, bias, flags,
                          1, 0, 0, 0};
     if (M <= 0 || N <= 0)
         return;
     nn_fixed_rows(M, w0, 0, &p, A, B, C, full0);
-    if (left0 == 0) {
-        p.tail = tail;
-        if (tail < NN_VL)
-            nn_fixed_rows(M, w0, 1, &p, A, B + j, C + j, 1);
-        return;
-    }
-    const int w1 = nn_width_next(left0, max), n1 = left0 / w1, left1 = left0 % w1;
-    const int full1 = left1 == 0 && tail < NN_VL ? n1 - 1 : n1;
     nn_fixed_rows(M, w1, 0, &p, A, B + j, C + j, full1);
-    j += full1 * w1 * NN_VL;
     p.tail = tail;
-    if (left1 == 0 && tail < NN_VL)
-        nn_fixed_rows(M, w1, 1, &p, A, B + j, C + j, 1);
-    if (left1)
-        nn_fixed_rows(M, left1, 1, &p, A, B + j, C + j, 1);
+    nn_fixed_rows(M, last, 1, &p, A, B + l, C + l, masked);
 }
 #else
 
@@ -85,19 +74,13 @@ NN_INLINE void nn_fixed(const int M, const int N, const int K, const float *A, c
 }
 #endif
 
-/* C[M][N] = A[M][K] B[K][N], or += with NN_ACC, and so on as in nn_gemm_nn */
-NN_INLINE void nn_fixed_nn(const int M, const int N, const int K, const float *A, const int lda,
-                           const float *B, const int ldb, float *C, const int ldc,
-                           const float *bias, const unsigned flags)
-{
-    nn_fixed(M, N, K, A, lda, 1, B, ldb, C, ldc, bias, flags);
-}
-
+/* C[M][N] = A[M][K] B[K][N], or += with NN_ACC, and so on as in nn_gemm_nn.  As functions, they
+ * would each be one more copy of all the tiles for the compiler. */
+#undef nn_fixed_nn
+#define nn_fixed_nn(M, N, K, A, lda, B, ldb, C, ldc, bias, flags) \
+    nn_fixed(M, N, K, A, lda, 1, B, ldb, C, ldc, bias, flags)
 /* C[M][N] = A[K][M]' B[K][N] */
-NN_INLINE void nn_fixed_tn(const int M, const int N, const int K, const float *A, const int lda,
-                           const float *B, const int ldb, float *C, const int ldc,
-                           const float *bias, const unsigned flags)
-{
-    nn_fixed(M, N, K, A, 1, lda, B, ldb, C, ldc, bias, flags);
-}
+#undef nn_fixed_tn
+#define nn_fixed_tn(M, N, K, A, lda, B, ldb, C, ldc, bias, flags) \
+    nn_fixed(M, N, K, A, 1, lda, B, ldb, C, ldc, bias, flags)
 #endif
