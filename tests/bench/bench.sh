@@ -81,6 +81,18 @@ model() {
         "$here/model.c" "$out/$name.$cc.o" $(library "$cc") -lm
 }
 
+# constant NAME CC: the network with the weights of a trained one in its code, as $out/constant/NAME.CC
+constant() {
+    folder=$out/constant
+    mkdir -p "$folder"
+    [ "$1" != xor ] || return 0
+    "$out/$1.$2" "$folder/$1.safetensors" &&
+        "$build/nnc" compile "$here/$1.nn" -o "$folder" --entries predict --weights "$folder/$1.safetensors" &&
+        "$2" -O2 $openmp -I"$runtime" -I"$folder" -DCONSTANT -DMODEL="$1" -DX=$X -DX_CLASSES=$XC -DT=$T \
+            -DT_CLASSES=$TC -DY=$Y -DWORK="${upper}_WORK" -o "$folder/$1.$2" "$here/model.c" "$folder/$1.c" \
+            $(library "$2") -lm
+}
+
 # The runtime: for several threads, compiled here for the OpenMP of that compiler
 library() {
     if [ -z "$openmp" ]; then echo "$build/libnnrt.a" && return; fi
@@ -98,6 +110,10 @@ bytes() { sed -n "s/^#define $2 //p" "$1"; }
 contenders() {
     echo "peak $out/peak"
     for cc in $compilers; do echo "nnc-$cc OMP_NUM_THREADS=$THREADS OMP_PROC_BIND=true $out/$1.$cc"; done
+    for cc in $compilers; do
+        [ ! -x "$out/constant/$1.$cc" ] ||
+            echo "nnc-$cc-weights OMP_NUM_THREADS=$THREADS OMP_PROC_BIND=true $out/constant/$1.$cc"
+    done
     # without the first two the time of PyTorch is that of page faults
     torch="MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2000000000 OMP_NUM_THREADS=$THREADS $PYTHON $here/peer_torch.py"
     if package torch; then
@@ -119,6 +135,7 @@ networks() {
         sed -i.old "/^$name /d" "$out/costs.tsv" "$out/networks.tsv"
         for cc in $compilers; do
             model $name "$cc"
+            constant $name "$cc"
             upper=$(echo $name | tr a-z A-Z)
             echo "$name $cc $spent $built $(size "$out/$name.$cc.o" | awk 'NR == 2 { print $1 }')" \
                 "$(bytes "$out/$name.h" ${upper}_TRAIN_WORK) $(bytes "$out/$name.h" ${upper}_PREDICT_WORK)" >>"$out/costs.tsv"
