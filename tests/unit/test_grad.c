@@ -444,7 +444,7 @@ START_TEST(every_structure)
     case OP_UNWINDOW: check_window(true, n[k]); check_window_factors(true, n[k]); break;
     case OP_SCAN: check_scan(n[k]); break;
     case OP_CUSTOM: check_custom(); break;
-    case OP_CONV: case OP_CONV_DATA: case OP_CONV_WEIGHTS: break; /* made of derivatives */
+    case OP_CONV: case OP_CONV_DATA: case OP_CONV_WEIGHTS: break; /* test_conv.c */
     default: ck_abort_msg("the row %s has no sample", op_info[_i].id);
     }
 }
