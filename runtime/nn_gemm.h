@@ -5,31 +5,33 @@
  * panel or a block when its rows lie a multiple of 2 KiB apart and would evict each other from the
  * cache.  Large operands are asked for a tile or a panel ahead, as they may have to come from
  * memory.  Sums run over k in order, and C is kept in float between blocks of k, so that none of
- * this changes a bit; only nt with at most NN_FEW_ROWS rows sums in 16 lanes instead.  Without
- * vector types (level 0) plain loops give the bits that tiles without FMA give.  Meant to be
+ * this changes a bit; only nt of the sizes NN_IN_LANES sums in 16 lanes instead.  Without vector
+ * types (level 0) plain loops give the bits that tiles without FMA give.  Meant to be
  * included inside `#ifdef NN_ISA`, after nn_math.h and nn_reduce.h. */
 #ifdef NN_ISA
 #include "nn_vec.h"
 #include "nn_tile.h"
 #include "nn_panels.h"
+#include "nn_dots.h"
 
 #define nn_copy_panel NN_NAME(nn_copy_panel)
 #define nn_transpose_panel NN_NAME(nn_transpose_panel)
-#define nn_dots NN_NAME(nn_dots)
-#define nn_few_rows NN_NAME(nn_few_rows)
 #define nn_row_chunks NN_NAME(nn_row_chunks)
 #define nn_one_panel NN_NAME(nn_one_panel)
 #define nn_columns NN_NAME(nn_columns)
 #define nn_block_flags NN_NAME(nn_block_flags)
 #define nn_product_blocks NN_NAME(nn_product_blocks)
 #define nn_product NN_NAME(nn_product)
+#define nn_product_lanes NN_NAME(nn_product_lanes)
 #define nn_product_t NN_NAME(nn_product_t)
 #define nn_product_tn NN_NAME(nn_product_tn)
 
 #ifndef NN_GEMM_ONCE
 #define NN_GEMM_ONCE
 enum {
-    NN_FEW_ROWS = 10,   /* up to here nt is cheaper as scalar products than with a copy of B */
+    NN_FEW_ROWS = 10,   /* up to here nt is cheaper as scalar products than with a copy of B, */
+    NN_SOME_ROWS = 64,  /* up to here if K is large; and with less than NN_FEW_COLUMNS too */
+    NN_FEW_COLUMNS = 16,
     NN_BLOCK_K = 512,   /* rows of a copied panel of B */
     NN_BLOCK_N = 64,    /* columns of a copied panel of B, at most */
     NN_BLOCK_KA = 256,  /* rows and columns of a copied block of A, for tn */
@@ -38,6 +40,10 @@ enum {
     NN_FAR = 1 << 16,   /* elements of an operand that is likely not in the nearer caches */
     NN_LARGE = 1 << 18 /* elements of an operand that is too large for the second-level cache */
 };
+/* the sizes for which nt sums in 16 lanes */
+#define NN_IN_LANES(M, N, K)                                                       \
+    ((M) <= NN_FEW_ROWS || ((N) < NN_FEW_COLUMNS && (K) >= 64) ||                  \
+     ((M) <= NN_SOME_ROWS && (K) >= 128 && (K) >= 3 * (M)))
 /* the sizes for which nn and tn ask for scratch */
 #define NN_COPIES_B(M, N, K) ((M) >= NN_MANY_ROWS && (int64_t)(N) * (K) >= NN_LARGE / 2)
 #define NN_COPIES_A(M, N, K) ((N) >= 256 && (K) >= 512 && (M) >= NN_BLOCK_M)
@@ -90,85 +96,14 @@ NN_NOINLINE void nn_transpose_panel(float *NN_RESTRICT d, const float *NN_RESTRI
     }
 }
 
-/* C[mr][nr] = rows of A times rows of B, 16 lanes along k; mr and nr are literals */
-NN_INLINE void nn_dots(const int mr, const int nr, int K, const float *a, size_t lda,
-                       const float *b, size_t ldb, float *c, size_t ldc, const float *bias,
-                       unsigned flags)
+/* nt, summed in 16 lanes */
+static void nn_product_lanes(int M, int N, int K, const float *A, size_t lda, const float *B,
+                             size_t ldb, float *C, size_t ldc, const float *bias, unsigned flags,
+                             float *ws)
 {
-    nn_vf acc[2][8][NN_VPARTS];
-    NN_UNROLL
-    for (int i = 0; i < mr; i++)
-        NN_UNROLL
-        for (int j = 0; j < nr; j++)
-            NN_UNROLL
-            for (int q = 0; q < NN_VPARTS; q++)
-                acc[i][j][q] = nn_vset(0.0f);
-    int k = 0;
-    NN_NO_UNROLL
-    for (; k + 16 <= K; k += 16)
-        NN_UNROLL
-        for (int q = 0; q < NN_VPARTS; q++) {
-            const float *aq = a + k + q * NN_VL, *bq = b + k + q * NN_VL;
-            NN_UNROLL
-            for (int j = 0; j < nr; j++) {
-                nn_vf x = nn_vload(bq + (size_t)j * ldb);
-                NN_UNROLL
-                for (int i = 0; i < mr; i++)
-                    acc[i][j][q] = nn_vfma(nn_vload(aq + (size_t)i * lda), x, acc[i][j][q]);
-            }
-        }
-    if (k < K)
-        NN_UNROLL
-        for (int q = 0; q < NN_VPARTS; q++) {
-            const nn_vmask mask = nn_vtail(K - k - q * NN_VL);
-            const float *aq = a + k + q * NN_VL, *bq = b + k + q * NN_VL;
-            NN_UNROLL
-            for (int j = 0; j < nr; j++) {
-                nn_vf x = nn_vload_some(bq + (size_t)j * ldb, mask);
-                NN_UNROLL
-                for (int i = 0; i < mr; i++)
-                    acc[i][j][q] =
-                        nn_vfma(nn_vload_some(aq + (size_t)i * lda, mask), x, acc[i][j][q]);
-            }
-        }
-    NN_UNROLL
-    for (int i = 0; i < mr; i++)
-        NN_UNROLL
-        for (int j = 0; j < nr; j++) {
-            float *y = c + (size_t)i * ldc + j, s = nn_vfold(acc[i][j]);
-            if (flags & NN_ACC)
-                s += *y;
-            if (flags & NN_BIAS)
-                s += bias[j];
-            *y = (flags & NN_RELU) && s < 0.0f ? 0.0f : s;
-        }
-}
-
-/* nt with few rows */
-static void nn_few_rows(int M, int N, int K, const float *A, size_t lda, const float *B,
-                        size_t ldb, float *C, size_t ldc, const float *bias, unsigned flags)
-{
-#if NN_LEVEL == 4 || NN_REGISTERS == 32
-    enum { COLUMNS = NN_LEVEL == 4 ? 8 : 4, PAIRS = NN_LEVEL == 4 };
-#else
-    enum { COLUMNS = NN_LEVEL == 3 ? 4 : 2, PAIRS = 0 };
-#endif
-    const float *start = flags & NN_BIAS ? bias : C;
-    int j = 0;
-    for (; j + COLUMNS <= N; j += COLUMNS) {
-        const float *b = B + (size_t)j * ldb;
-        int i = 0;
-        for (; PAIRS && i + 2 <= M; i += 2)
-            nn_dots(2, COLUMNS, K, A + (size_t)i * lda, lda, b, ldb, C + (size_t)i * ldc + j, ldc,
-                    start + j, flags);
-        for (; i < M; i++)
-            nn_dots(1, COLUMNS, K, A + (size_t)i * lda, lda, b, ldb, C + (size_t)i * ldc + j, ldc,
-                    start + j, flags);
-    }
-    for (; j < N; j++)
-        for (int i = 0; i < M; i++)
-            nn_dots(1, 1, K, A + (size_t)i * lda, lda, B + (size_t)j * ldb, ldb,
-                    C + (size_t)i * ldc + j, ldc, start + j, flags);
+    (void)ws;
+    const struct nn_dot_sizes s = {K, lda, ldb, ldc, flags};
+    nn_dots(&s, M, N, A, B, C, flags & NN_BIAS ? bias : C);
     if (flags & (NN_TANH | NN_SIGMOID))
         for (int i = 0; i < M; i++)
             nn_act_row(C + (size_t)i * ldc, N, flags);
@@ -259,11 +194,9 @@ static void nn_product_t(int M, int N, int K, const float *A, size_t lda, const 
                          size_t ldb, float *C, size_t ldc, const float *bias, unsigned flags,
                          float *ws)
 {
-    if (M <= 0 || N <= 0)
-        return;
-    if (M <= NN_FEW_ROWS || !ws)
-        nn_few_rows(M, N, K, A, lda, B, ldb, C, ldc, bias, flags);
-    else
+    if (!ws)
+        nn_product_lanes(M, N, K, A, lda, B, ldb, C, ldc, bias, flags, ws);
+    else if (M > 0 && N > 0)
         nn_product_blocks(M, N, K, A, lda, B, ldb, C, ldc, bias, flags, 2, ws);
 }
 
@@ -360,10 +293,14 @@ static void nn_product_t(int M, int N, int K, const float *A, size_t lda, const 
                          float *ws)
 {
     (void)ws;
-    if (M > NN_FEW_ROWS) {
-        nn_plain(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, bias, flags);
-        return;
-    }
+    nn_plain(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, bias, flags);
+}
+
+static void nn_product_lanes(int M, int N, int K, const float *A, size_t lda, const float *B,
+                             size_t ldb, float *C, size_t ldc, const float *bias, unsigned flags,
+                             float *ws)
+{
+    (void)ws;
     for (int i = 0; i < M; i++)
         for (int j = 0; j < N; j++) {
             const float *a = A + (size_t)i * lda, *b = B + (size_t)j * ldb;

@@ -165,7 +165,9 @@ NN_API void nn_gemm_nn(int M, int N, int K, const float *A, int lda, const float
 NN_API void nn_gemm_nt(int M, int N, int K, const float *A, int lda, const float *B, int ldb,
                        float *C, int ldc, const float *bias, unsigned flags, void *ws)
 {
-    nn_share(NN_CALL(nn_product_t), (size_t)lda, M, N, K, A, (size_t)lda, B, (size_t)ldb, C, (size_t)ldc,
+    /* decided here, as threads have fewer rows: the sizes alone say in which order is summed */
+    nn_product_fn *f = NN_IN_LANES(M, N, K) ? NN_CALL(nn_product_lanes) : NN_CALL(nn_product_t);
+    nn_share(f, (size_t)lda, M, N, K, A, (size_t)lda, B, (size_t)ldb, C, (size_t)ldc,
              bias, flags, (float *)ws);
 }
 

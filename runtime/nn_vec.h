@@ -15,7 +15,9 @@
 #define nn_vstore_some NN_NAME(nn_vstore_some)
 #define nn_vfma NN_NAME(nn_vfma)
 #define nn_vrelu NN_NAME(nn_vrelu)
-#define nn_vfold NN_NAME(nn_vfold)
+#define nn_vquarters NN_NAME(nn_vquarters)
+#define nn_vjoin NN_NAME(nn_vjoin)
+#define nn_vfolds NN_NAME(nn_vfolds)
 
 #undef NN_VL
 #undef NN_VPARTS
@@ -24,6 +26,8 @@
 #undef NN_UNPACK_HI
 #undef NN_PAIRS_LO
 #undef NN_PAIRS_HI
+#undef NN_EVENS
+#undef NN_ODDS
 #define NN_VL (NN_VB / 4)
 #define NN_VPARTS (16 / NN_VL) /* vectors in 16 lanes */
 
@@ -88,15 +92,6 @@ NN_INLINE nn_vf nn_vrelu(nn_vf v)
     return _mm512_max_ps(_mm512_setzero_ps(), v);
 }
 
-/* the sum of 16 lanes, in the tree of nn_reduce.h */
-NN_INLINE float nn_vfold(const nn_vf *v)
-{
-    __m256 a = _mm256_add_ps(_mm512_castps512_ps256(v[0]), _mm512_extractf32x8_ps(v[0], 1));
-    __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
-    b = _mm_add_ps(b, _mm_movehl_ps(b, b));
-    return _mm_cvtss_f32(_mm_add_ss(b, _mm_shuffle_ps(b, b, 1)));
-}
-
 /* Pieces of a transposition: rows p, p + 4 ld, p + 8 ld, p + 12 ld, four columns of each, as one
  * vector; interleaving inside each 128 bits then finishes the job. */
 #define NN_ROWS4(p, ld)                                                                   \
@@ -110,6 +105,16 @@ NN_INLINE float nn_vfold(const nn_vf *v)
 #define NN_UNPACK_HI(a, b) _mm512_unpackhi_ps(a, b)
 #define NN_PAIRS_LO(a, b) _mm512_shuffle_ps(a, b, 0x44)
 #define NN_PAIRS_HI(a, b) _mm512_shuffle_ps(a, b, 0xee)
+#define NN_EVENS(a, b) _mm512_shuffle_ps(a, b, 0x88)
+#define NN_ODDS(a, b) _mm512_shuffle_ps(a, b, 0xdd)
+
+/* v[0], v[4], v[8], v[12], each folded to four lanes */
+NN_INLINE nn_vf nn_vquarters(const nn_vf *v)
+{
+    nn_vf a = _mm512_shuffle_f32x4(v[0], v[4], 0x44) + _mm512_shuffle_f32x4(v[0], v[4], 0xee);
+    nn_vf b = _mm512_shuffle_f32x4(v[8], v[12], 0x44) + _mm512_shuffle_f32x4(v[8], v[12], 0xee);
+    return _mm512_shuffle_f32x4(a, b, 0x88) + _mm512_shuffle_f32x4(a, b, 0xdd);
+}
 
 #elif NN_LEVEL == 3
 
@@ -160,20 +165,19 @@ NN_INLINE nn_vf nn_vrelu(nn_vf v)
     return _mm256_max_ps(_mm256_setzero_ps(), v);
 }
 
-NN_INLINE float nn_vfold(const nn_vf *v)
-{
-    __m256 a = _mm256_add_ps(v[0], v[1]);
-    __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
-    b = _mm_add_ps(b, _mm_movehl_ps(b, b));
-    return _mm_cvtss_f32(_mm_add_ss(b, _mm_shuffle_ps(b, b, 1)));
-}
-
 #define NN_ROWS4(p, ld) \
     _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps((p) + 4 * (ld)), 1)
 #define NN_UNPACK_LO(a, b) _mm256_unpacklo_ps(a, b)
 #define NN_UNPACK_HI(a, b) _mm256_unpackhi_ps(a, b)
 #define NN_PAIRS_LO(a, b) _mm256_shuffle_ps(a, b, 0x44)
 #define NN_PAIRS_HI(a, b) _mm256_shuffle_ps(a, b, 0xee)
+#define NN_EVENS(a, b) _mm256_shuffle_ps(a, b, 0x88)
+#define NN_ODDS(a, b) _mm256_shuffle_ps(a, b, 0xdd)
+
+NN_INLINE nn_vf nn_vquarters(const nn_vf *v)
+{
+    return _mm256_permute2f128_ps(v[0], v[4], 0x20) + _mm256_permute2f128_ps(v[0], v[4], 0x31);
+}
 
 #else /* four lanes: SSE2, NEON and whatever else the compiler makes of 16-byte vectors */
 
@@ -248,12 +252,6 @@ NN_INLINE nn_vf nn_vrelu(nn_vf v)
     return (nn_vf)(~below & (nn_vi)v);
 }
 
-NN_INLINE float nn_vfold(const nn_vf *v)
-{
-    nn_vf a = (v[0] + v[2]) + (v[1] + v[3]);
-    return (a[0] + a[2]) + (a[1] + a[3]);
-}
-
 NN_INLINE nn_vf nn_vpick(float a, float b, float c, float d)
 {
     nn_vf v = {a, b, c, d};
@@ -265,5 +263,33 @@ NN_INLINE nn_vf nn_vpick(float a, float b, float c, float d)
 #define NN_UNPACK_HI(a, b) nn_vpick((a)[2], (b)[2], (a)[3], (b)[3])
 #define NN_PAIRS_LO(a, b) nn_vpick((a)[0], (a)[1], (b)[0], (b)[1])
 #define NN_PAIRS_HI(a, b) nn_vpick((a)[2], (a)[3], (b)[2], (b)[3])
+#define NN_EVENS(a, b) nn_vpick((a)[0], (a)[2], (b)[0], (b)[2])
+#define NN_ODDS(a, b) nn_vpick((a)[1], (a)[3], (b)[1], (b)[3])
+
+NN_INLINE nn_vf nn_vquarters(const nn_vf *v)
+{
+    return v[0];
+}
 #endif
+
+/* The lanes of 16 that are in several vectors, `step` apart, as the tree of nn_reduce.h begins. */
+NN_INLINE nn_vf nn_vjoin(const nn_vf *v, int step)
+{
+#if NN_VPARTS == 1
+    (void)step;
+    return v[0];
+#elif NN_VPARTS == 2
+    return v[0] + v[step];
+#else
+    return (v[0] + v[2 * step]) + (v[step] + v[3 * step]);
+#endif
+}
+
+/* lane i: the sum of the lanes of v[i], in the rest of that tree */
+NN_INLINE nn_vf nn_vfolds(const nn_vf *v)
+{
+    nn_vf a = nn_vquarters(v), b = nn_vquarters(v + 1), c = nn_vquarters(v + 2), d = nn_vquarters(v + 3);
+    nn_vf ab = NN_PAIRS_LO(a, b) + NN_PAIRS_HI(a, b), cd = NN_PAIRS_LO(c, d) + NN_PAIRS_HI(c, d);
+    return NN_EVENS(ab, cd) + NN_ODDS(ab, cd);
+}
 #endif

@@ -165,6 +165,19 @@ START_TEST(larger_shapes)
 }
 END_TEST
 
+/* nt with few columns, or with few rows for its K, sums in lanes */
+START_TEST(lanes)
+{
+    if (nn_isa_set(levels[_i]) != levels[_i])
+        return;
+    for (int n = 0; n < 150; n++)
+        check_shape(FORM_NT, (int)random_below(70), (int)random_below(n % 2 ? 16 : 60),
+                    60 + (int)random_below(n % 2 ? 60 : 200), flag_sets[random_below(9)]);
+    for (int flag = 0; flag < 9; flag++)
+        check_shape(FORM_NT, 9, 300, 1031, flag_sets[flag]);
+}
+END_TEST
+
 /* row distances that are a multiple of 2 KiB make nn and tn copy */
 START_TEST(copied_operands)
 {
@@ -195,49 +208,50 @@ START_TEST(scratch_grows)
 }
 END_TEST
 
+static float left[64 * 300], right[64 * 300], one[64 * 64], all[64 * 64], narrow[64 * 64];
+
+/* C for M rows, with rows of 64 */
+static void product_of(int form, int M, int N, int K, float *C)
+{
+    Case c = {form, M, N, K, form == FORM_TN ? 64 : K, form == FORM_NT ? K : N, 64, NN_SIGMOID};
+    run(&c, left, right, C, NULL);
+}
+
+/* The rows for M in m, m + 1, .. are those for M = most, on every instruction set with FMA. */
+static void check_rows(int form, int m, int most, int N, int K)
+{
+    const size_t row = 64 * sizeof *one;
+    for (int l = 0; l < 3; l++) {
+        if (nn_isa_set(levels[l]) != levels[l])
+            continue;
+        memset(all, 0, sizeof all);
+        memset(one, 0, sizeof one);
+        product_of(form, most, N, K, all);
+        for (int rows = m; rows < most; rows++) {
+            product_of(form, rows, N, K, one);
+            ck_assert_mem_eq(one, all, row * (size_t)rows);
+        }
+        if (levels[l] == NN_LEVEL_AVX2)
+            memcpy(narrow, all, sizeof all);
+        else if (levels[l] == NN_LEVEL_AVX512)
+            ck_assert_mem_eq(narrow, all, sizeof all);
+    }
+}
+
 /* The bits of a row depend neither on how many rows there are nor, given FMA, on the instruction
- * set.  nt has two classes, up to 10 rows and more. */
+ * set.  nt sums in order or in lanes, as its sizes say. */
 START_TEST(bits_of_a_row)
 {
-    enum { M = 40, N = 37, K = 61 };
-    static float A[M * K], B[N * K], one[M * N], all[M * N], first[3][M * N];
-    for (int i = 0; i < M * K; i++)
-        A[i] = (float)random_value();
-    for (int i = 0; i < N * K; i++)
-        B[i] = (float)random_value();
-    for (int form = FORM_NN; form <= FORM_TN; form++) {
-        Case c = {form, M, N, K, form == FORM_TN ? M : K, form == FORM_NT ? K : N, N, NN_SIGMOID};
-        for (int l = 0; l < 3; l++) {
-            if (nn_isa_set(levels[l]) != levels[l])
-                continue;
-            run(&c, A, B, all, NULL);
-            for (int m = 1; m < M; m++) {
-                Case part = c;
-                part.M = m;
-                if (form == FORM_NT && m <= 10)
-                    continue;
-                run(&part, A, B, one, NULL);
-                ck_assert_mem_eq(one, all, sizeof(float) * (size_t)(m * N));
-            }
-            if (form == FORM_NT) {
-                Case ten = c;
-                ten.M = 10;
-                run(&ten, A, B, first[l], NULL);
-                for (int m = 1; m < 10; m++) {
-                    ten.M = m;
-                    run(&ten, A, B, one, NULL);
-                    ck_assert_mem_eq(one, first[l], sizeof(float) * (size_t)(m * N));
-                }
-            }
-            if (levels[l] == NN_LEVEL_AVX512) {
-                nn_isa_set(NN_LEVEL_AVX2);
-                run(&c, A, B, one, NULL);
-                ck_assert_mem_eq(one, all, sizeof all);
-                if (form == FORM_NT)
-                    ck_assert_mem_eq(first[1], first[2], sizeof(float) * 10 * N);
-            }
-        }
+    for (int i = 0; i < 64 * 300; i++) {
+        left[i] = (float)random_value();
+        right[i] = (float)random_value();
     }
+    check_rows(FORM_NN, 1, 40, 37, 61);
+    check_rows(FORM_TN, 1, 40, 37, 61);
+    check_rows(FORM_NT, 11, 40, 37, 61);
+    check_rows(FORM_NT, 1, 10, 37, 61);
+    check_rows(FORM_NT, 1, 40, 15, 67);
+    check_rows(FORM_NT, 1, 64, 37, 211);
 }
 END_TEST
 
@@ -260,6 +274,7 @@ Suite *suite_runtime_gemm(void)
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, small_shapes, 0, 3);
     tcase_add_loop_test(t, larger_shapes, 0, 3);
+    tcase_add_loop_test(t, lanes, 0, 3);
     tcase_add_loop_test(t, copied_operands, 0, 3);
     tcase_add_test(t, scratch_grows);
     tcase_add_test(t, bits_of_a_row);
