@@ -1,9 +1,9 @@
 /* nn_dots.h - products as scalar products of rows, for one pass.
  *
- * In come the operands of nn_gemm_nt, out goes C[M][N] = A[M][K] B[N][K]', without a transposed copy
- * of B: every element is summed along k in 16 lanes, which are added in the tree of nn_reduce.h.  A
- * tile is as many elements as a vector has lanes, so that their lanes are added together.  Meant to
- * be included inside `#ifdef NN_ISA`, after nn_vec.h and nn_tile.h.  Empty at level 0. */
+ * In come the operands of nn_gemm_nt, out goes C[M][N] = A[M][K] B[N][K]', without a transposed
+ * copy of B: every element is summed along k in 16 lanes, which are added in the tree of
+ * nn_reduce.h.  A tile is as many elements as a vector has lanes, so that their lanes are added
+ * together.  Empty at level 0.  Meant to be included inside `#ifdef NN_ISA`, after nn_tile.h. */
 #if defined NN_ISA && NN_LEVEL > 0
 
 #define nn_dot_lanes NN_NAME(nn_dot_lanes)
@@ -13,13 +13,26 @@
 #define nn_dot_columns NN_NAME(nn_dot_columns)
 #define nn_dots NN_NAME(nn_dots)
 
-/* the rows and columns of the usual tile, and the parts of 16 lanes that the registers hold at once */
+/* The rows and columns of the usual tile; room for its elements, in whole vectors; the parts of 16
+ * lanes that are summed at once, as the registers allow: all for one row, which reads B only once. */
 #undef NN_DOT_ROWS
 #undef NN_DOT_COLUMNS
 #undef NN_DOT_PARTS
-#define NN_DOT_ROWS (NN_VL >= 8 ? 4 : 2)
-#define NN_DOT_COLUMNS (NN_VL / NN_DOT_ROWS)
-#define NN_DOT_PARTS (NN_REGISTERS / (2 * NN_VL))
+#undef NN_DOT_MOST
+#if NN_VB == 64
+#define NN_DOT_ROWS 4
+#define NN_DOT_COLUMNS 4
+#define NN_DOT_MOST 16
+#elif NN_VB == 32
+#define NN_DOT_ROWS 3
+#define NN_DOT_COLUMNS 4
+#define NN_DOT_MOST 16
+#else
+#define NN_DOT_ROWS 2
+#define NN_DOT_COLUMNS 2
+#define NN_DOT_MOST 4
+#endif
+#define NN_DOT_PARTS(mr) (NN_VB == 32 && (mr) == 1 ? 2 : NN_REGISTERS / (2 * NN_VL))
 
 #ifndef NN_DOTS_ONCE
 #define NN_DOTS_ONCE
@@ -42,15 +55,16 @@ typedef void nn_dot_fn(const struct nn_dot_sizes *s, const float *a, const float
 #endif
 
 /* acc[q][i nr + j], lanes q NN_VL and on: the sums for row i of A and row j of B */
-NN_INLINE void nn_dot_lanes(const int mr, const int nr, const struct nn_dot_sizes *s, const float *a,
-                            const float *b, int K, nn_vf acc[NN_DOT_PARTS][NN_VL])
+NN_INLINE void nn_dot_lanes(const int mr, const int nr, const struct nn_dot_sizes *s,
+                            const float *a, const float *b, int K, nn_vf acc[][NN_DOT_MOST])
 {
+    const int parts = NN_DOT_PARTS(mr);
     const size_t lda = s->lda, ldb = s->ldb;
-    nn_vf sum[NN_DOT_PARTS][NN_VL];
+    nn_vf sum[NN_VPARTS][NN_DOT_MOST];
     NN_UNROLL
-    for (int q = 0; q < NN_DOT_PARTS; q++)
+    for (int q = 0; q < parts; q++)
         NN_UNROLL
-        for (int i = 0; i < NN_VL; i++)
+        for (int i = 0; i < NN_DOT_MOST; i++)
             sum[q][i] = nn_vset(0.0f);
     /* one pointer for four rows, as in nn_tile */
     const float *a4[4] = {a, a, a, a}, *b4[4] = {b, b, b, b};
@@ -63,7 +77,7 @@ NN_INLINE void nn_dot_lanes(const int mr, const int nr, const struct nn_dot_size
     }
 #define NN_DOT_STEP(LOAD)                                                                    \
     NN_UNROLL                                                                                \
-    for (int q = 0; q < NN_DOT_PARTS; q++) {                                                 \
+    for (int q = 0; q < parts; q++) {                                                 \
         nn_vf x[NN_VL];                                                                      \
         NN_UNROLL                                                                            \
         for (int i = 0; i < mr; i++)                                                         \
@@ -81,7 +95,7 @@ NN_INLINE void nn_dot_lanes(const int mr, const int nr, const struct nn_dot_size
 #define NN_DOT_FULL(p, q) nn_vload(p)
 #define NN_DOT_SOME(p, q) nn_vload_some(p, nn_vtail(K - (q) * NN_VL))
     NN_NO_UNROLL
-    for (; K >= NN_DOT_PARTS * NN_VL; K -= 16) {
+    for (; K >= parts * NN_VL; K -= 16) {
         NN_DOT_STEP(NN_DOT_FULL)
         NN_UNROLL
         for (int i = 0; i < 4; i++) {
@@ -96,40 +110,47 @@ NN_INLINE void nn_dot_lanes(const int mr, const int nr, const struct nn_dot_size
 #undef NN_DOT_FULL
 #undef NN_DOT_SOME
     NN_UNROLL
-    for (int q = 0; q < NN_DOT_PARTS; q++)
+    for (int q = 0; q < parts; q++)
         NN_UNROLL
-        for (int i = 0; i < NN_VL; i++)
+        for (int i = 0; i < NN_DOT_MOST; i++)
             acc[q][i] = sum[q][i];
 }
 
-/* C[mr][nr] = rows of A times rows of B; mr and nr are literals, mr nr lanes or fewer.  Rows and columns
- * before `row` and `column` are left as they are: tiles at an edge overlap the ones before. */
-NN_INLINE void nn_dot_tile(const int mr, const int nr, const struct nn_dot_sizes *s, const float *a,
-                           const float *b, float *c, const float *bias, int row, int column)
+/* C[mr][nr] = rows of A times rows of B; mr and nr are literals, mr nr <= NN_DOT_MOST.  Rows and
+ * columns before `row` and `column` are left as they are: tiles at an edge overlap others. */
+NN_INLINE void nn_dot_tile(const int mr, const int nr, const struct nn_dot_sizes *s,
+                           const float *a, const float *b, float *c, const float *bias, int row,
+                           int column)
 {
-    nn_vf lanes[NN_VPARTS][NN_VL];
-    float t[NN_VL] = {0.0f};
-    for (int q = 0; q < NN_VPARTS; q += NN_DOT_PARTS)
+    nn_vf lanes[NN_VPARTS][NN_DOT_MOST];
+    float t[NN_DOT_MOST] = {0.0f};
+    for (int q = 0; q < NN_VPARTS; q += NN_DOT_PARTS(mr))
         nn_dot_lanes(mr, nr, s, a + q * NN_VL, b + q * NN_VL, s->K - q * NN_VL, lanes + q);
     NN_UNROLL
-    for (int i = 0; i < NN_VL; i++)
-        lanes[0][i] = nn_vjoin(&lanes[0][i], NN_VL);
-    nn_vf y = nn_vfolds(lanes[0]);
-#define NN_DOT_ROW(to, from)            \
-    NN_UNROLL                        \
-    for (int i = 0; i < mr; i++)     \
+    for (int i = 0; i < NN_DOT_MOST; i++)
+        lanes[0][i] = nn_vjoin(&lanes[0][i], NN_DOT_MOST);
+    nn_vf y[NN_DOT_MOST / NN_VL];
+#define NN_DOT_EACH                                 \
+    NN_UNROLL                                       \
+    for (int v = 0; v < (mr * nr + NN_VL - 1) / NN_VL; v++)
+#define NN_DOT_ROW(to, from)     \
+    NN_UNROLL                    \
+    for (int i = 0; i < mr; i++) \
         memcpy(to, from, (size_t)nr * sizeof *t)
+    NN_DOT_EACH
+        y[v] = nn_vfolds(lanes[0] + v * NN_VL);
     if (s->flags & NN_ACC) {
         NN_DOT_ROW(t + i * nr, c + (size_t)i * s->ldc);
-        y += nn_vload(t);
+        NN_DOT_EACH
+            y[v] += nn_vload(t + v * NN_VL);
     }
     if (s->flags & NN_BIAS) {
         NN_DOT_ROW(t + i * nr, bias);
-        y += nn_vload(t);
+        NN_DOT_EACH
+            y[v] += nn_vload(t + v * NN_VL);
     }
-    if (s->flags & NN_RELU)
-        y = nn_vrelu(y);
-    nn_vstore(t, y);
+    NN_DOT_EACH
+        nn_vstore(t + v * NN_VL, s->flags & NN_RELU ? nn_vrelu(y[v]) : y[v]);
     if (row == 0 && column == 0) {
         NN_DOT_ROW(c + (size_t)i * s->ldc, t + i * nr);
     } else {
@@ -139,20 +160,29 @@ NN_INLINE void nn_dot_tile(const int mr, const int nr, const struct nn_dot_sizes
                    (size_t)(nr - column) * sizeof *t);
     }
 #undef NN_DOT_ROW
+#undef NN_DOT_EACH
 }
 
 /* The tiles there are: of the usual shape, of fewer rows, of few columns, and what is left. */
 #if NN_VB == 64
 #define NN_DOT_TILES(T) T(4, 4) T(3, 5) T(2, 8) T(1, 16) T(8, 2) T(16, 1) T(1, 4) T(1, 1)
 #elif NN_VB == 32
-#define NN_DOT_TILES(T) T(4, 2) T(2, 4) T(1, 8) T(8, 1) T(1, 4) T(1, 1)
+#define NN_DOT_TILES(T) T(3, 4) T(4, 2) T(2, 4) T(8, 1) T(1, 4) T(1, 1)
 #else
 #define NN_DOT_TILES(T) T(2, 2) T(1, 4) T(4, 1) T(1, 1)
 #endif
 #define NN_DOT_TILE(mr, nr) NN_NAME(nn_dot_tile_##mr##_##nr)
-#define NN_DEFINE(mr, nr)                                                                           NN_NOINLINE void NN_DOT_TILE(mr, nr)(const struct nn_dot_sizes *s, const float *a,                                                   const float *b, float *c, const float *bias, int row,                                          int column)                                                {                                                                                                   nn_dot_tile(mr, nr, s, a, b, c, bias, row, column);                                         }
+#define NN_DEFINE(mr, nr)                                                              \
+    NN_NOINLINE void NN_DOT_TILE(mr, nr)(const struct nn_dot_sizes *s, const float *a, \
+                                         const float *b, float *c, const float *bias,  \
+                                         int row, int column)                          \
+    {                                                                                  \
+        nn_dot_tile(mr, nr, s, a, b, c, bias, row, column);                            \
+    }
 NN_DOT_TILES(NN_DEFINE)
-#define NN_CHOICE(mr, nr)     case nr * 32 + mr:            return NN_DOT_TILE(mr, nr);
+#define NN_CHOICE(mr, nr) \
+    case nr * 32 + mr:    \
+        return NN_DOT_TILE(mr, nr);
 
 static nn_dot_fn *nn_dot_tile_of(int mr, int nr)
 {
@@ -167,8 +197,8 @@ static nn_dot_fn *nn_dot_tile_of(int mr, int nr)
 #undef NN_CHOICE
 
 /* The elements of C[M][N] in tiles of one shape, of which the last overlap; M >= mr and N >= nr. */
-static void nn_dot_block(const struct nn_dot_sizes *s, int mr, int nr, int M, int N, const float *a,
-                         const float *b, float *c, const float *bias)
+static void nn_dot_block(const struct nn_dot_sizes *s, int mr, int nr, int M, int N,
+                         const float *a, const float *b, float *c, const float *bias)
 {
     nn_dot_fn *tile = nn_dot_tile_of(mr, nr);
     for (int i = 0; i < M; i += mr) {
@@ -192,8 +222,9 @@ static void nn_dot_columns(const struct nn_dot_sizes *s, int M, int N, const flo
             nn_dot_block(s, NN_VL / w, w, M, w, a, b + (size_t)N * s->ldb, c + N, bias + N);
         }
     while (M > 0 && N > 0) {
-        int mr = M > 3 ? NN_DOT_ROWS : M == 3 && NN_VL == 16 ? 3 : M > 1 ? 2 : 1, nr = NN_VL / mr;
-        if (N < nr) {
+        int mr = M < NN_DOT_ROWS ? M : NN_DOT_ROWS;
+        int nr = mr == NN_DOT_ROWS ? NN_DOT_COLUMNS : NN_VL / mr;
+        if (N < nr || (mr == 1 && NN_VB == 32)) {
             mr = 1;
             nr = N >= 4 ? 4 : 1;
         }

@@ -24,6 +24,7 @@
 #define nn_product NN_NAME(nn_product)
 #define nn_product_lanes NN_NAME(nn_product_lanes)
 #define nn_product_t NN_NAME(nn_product_t)
+#define nn_product_turned NN_NAME(nn_product_turned)
 #define nn_product_tn NN_NAME(nn_product_tn)
 
 #ifndef NN_GEMM_ONCE
@@ -43,7 +44,10 @@ enum {
 /* the sizes for which nt sums in 16 lanes */
 #define NN_IN_LANES(M, N, K)                                                       \
     ((M) <= NN_FEW_ROWS || ((N) < NN_FEW_COLUMNS && (K) >= 64) ||                  \
-     ((M) <= NN_SOME_ROWS && (K) >= 128 && (K) >= 3 * (M)))
+     ((M) <= NN_SOME_ROWS && (K) >= 128 && (K) >= 16 * (M)))
+/* the sizes for which tn computes C': where columns would leave a quarter of a vector unused */
+#define NN_TURNS(M, N, K) \
+    ((N) < NN_FEW_COLUMNS && NN_VL - 1 - ((N) - 1) % NN_VL >= NN_VL / 4 && (M) >= 32 && (K) >= 16)
 /* the sizes for which nn and tn ask for scratch */
 #define NN_COPIES_B(M, N, K) ((M) >= NN_MANY_ROWS && (int64_t)(N) * (K) >= NN_LARGE / 2)
 #define NN_COPIES_A(M, N, K) ((N) >= 256 && (K) >= 512 && (M) >= NN_BLOCK_M)
@@ -200,6 +204,31 @@ static void nn_product_t(int M, int N, int K, const float *A, size_t lda, const 
         nn_product_blocks(M, N, K, A, lda, B, ldb, C, ldc, bias, flags, 2, ws);
 }
 
+/* tn for few columns: tiles of C' = B' A, with vectors along the rows of C, then transposed */
+NN_NOINLINE void nn_product_turned(int M, int N, int K, const float *A, size_t lda,
+                                   const float *B, size_t ldb, float *C, size_t ldc,
+                                   const float *bias, unsigned flags)
+{
+    enum { ROWS = 4 * NN_VL };
+    float t[NN_FEW_COLUMNS * ROWS];
+    const unsigned starts = flags & (NN_ACC | NN_BIAS);
+    struct nn_panel p = {1, ldb, lda, ROWS, K, 0, NULL, flags & ~(unsigned)NN_BIAS, 1, 0, 0, 0};
+    if (starts)
+        p.flags |= NN_ACC;
+    for (int i = 0, m; i < M; i += m, A += m, C += (size_t)m * ldc) {
+        m = M - i < ROWS ? M - i : ROWS;
+        for (int j = 0; starts && j < N; j++)
+            for (int r = 0; r < m; r++) {
+                const float c = flags & NN_ACC ? C[(size_t)r * ldc + (size_t)j] : 0.0f;
+                t[j * ROWS + r] = flags & NN_BIAS ? c + bias[j] : c;
+            }
+        nn_columns(&p, N, m, B, A, lda, t, NULL, 0, NULL);
+        for (int r = 0; r < m; r++)
+            for (int j = 0; j < N; j++)
+                C[(size_t)r * ldc + (size_t)j] = t[j * ROWS + r];
+    }
+}
+
 static void nn_product_tn(int M, int N, int K, const float *A, size_t lda, const float *B,
                           size_t ldb, float *C, size_t ldc, const float *bias, unsigned flags,
                           float *ws)
@@ -207,6 +236,10 @@ static void nn_product_tn(int M, int N, int K, const float *A, size_t lda, const
     struct nn_panel p = {1, lda, ldb, ldc, K, 0, bias, flags, 1, 0, 0, 0};
     if (M <= 0 || N <= 0)
         return;
+    if (NN_TURNS(M, N, K)) {
+        nn_product_turned(M, N, K, A, lda, B, ldb, C, ldc, bias, flags);
+        return;
+    }
     if (!ws || !NN_COPIES_A(M, N, K) || lda % 256 != 0 || (size_t)K * lda < NN_LARGE) {
         if (!nn_one_panel(&p, M, N, A, B, C))
             nn_columns(&p, M, N, A, B, ldb, C, bias, 0, NULL);

@@ -288,7 +288,8 @@ NN_INLINE nn_vf nn_vjoin(const nn_vf *v, int step)
 /* lane i: the sum of the lanes of v[i], in the rest of that tree */
 NN_INLINE nn_vf nn_vfolds(const nn_vf *v)
 {
-    nn_vf a = nn_vquarters(v), b = nn_vquarters(v + 1), c = nn_vquarters(v + 2), d = nn_vquarters(v + 3);
+    nn_vf a = nn_vquarters(v), b = nn_vquarters(v + 1);
+    nn_vf c = nn_vquarters(v + 2), d = nn_vquarters(v + 3);
     nn_vf ab = NN_PAIRS_LO(a, b) + NN_PAIRS_HI(a, b), cd = NN_PAIRS_LO(c, d) + NN_PAIRS_HI(c, d);
     return NN_EVENS(ab, cd) + NN_ODDS(ab, cd);
 }

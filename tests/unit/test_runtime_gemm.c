@@ -178,6 +178,17 @@ START_TEST(lanes)
 }
 END_TEST
 
+/* tn with few columns is computed transposed */
+START_TEST(turned)
+{
+    if (nn_isa_set(levels[_i]) != levels[_i])
+        return;
+    for (int n = 0; n < 90; n++)
+        check_shape(FORM_TN, 30 + (int)random_below(120), 1 + (int)random_below(15),
+                    14 + (int)random_below(40), flag_sets[n % 9]);
+}
+END_TEST
+
 /* row distances that are a multiple of 2 KiB make nn and tn copy */
 START_TEST(copied_operands)
 {
@@ -248,10 +259,11 @@ START_TEST(bits_of_a_row)
     }
     check_rows(FORM_NN, 1, 40, 37, 61);
     check_rows(FORM_TN, 1, 40, 37, 61);
+    check_rows(FORM_TN, 1, 64, 5, 61);
     check_rows(FORM_NT, 11, 40, 37, 61);
     check_rows(FORM_NT, 1, 10, 37, 61);
     check_rows(FORM_NT, 1, 40, 15, 67);
-    check_rows(FORM_NT, 1, 64, 37, 211);
+    check_rows(FORM_NT, 1, 13, 37, 211);
 }
 END_TEST
 
@@ -275,6 +287,7 @@ Suite *suite_runtime_gemm(void)
     tcase_add_loop_test(t, small_shapes, 0, 3);
     tcase_add_loop_test(t, larger_shapes, 0, 3);
     tcase_add_loop_test(t, lanes, 0, 3);
+    tcase_add_loop_test(t, turned, 0, 3);
     tcase_add_loop_test(t, copied_operands, 0, 3);
     tcase_add_test(t, scratch_grows);
     tcase_add_test(t, bits_of_a_row);

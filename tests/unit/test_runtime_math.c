@@ -33,7 +33,6 @@ typedef struct Pass {
     double (*sumsq_dev_d)(const double *x, double m, int n);
     double (*max_d)(const double *x, int n);
     double (*min_d)(const double *x, int n);
-    void (*fixed)(int which, const float *A, const float *B, float *C);
     double (*map_d)(int which, double x);
     double (*pair_d)(int which, double a, double b);
 } Pass;
@@ -44,10 +43,8 @@ typedef struct Pass {
 #ifdef NN_ISA
 #include "nn_math.h"
 #include "nn_reduce.h"
-#include "nn_fixed.h"
 #define map NN_NAME(map)
 #define pair NN_NAME(pair)
-#define fixed NN_NAME(fixed)
 #define map_d NN_NAME(map_d)
 #define pair_d NN_NAME(pair_d)
 #define all_of_pass NN_NAME(all_of_pass)
@@ -89,17 +86,6 @@ static void pair(int which, int n, const float *NN_RESTRICT a, const float *NN_R
                               : nn_fmax(a[i], b[i]);
 }
 
-/* products of literal sizes: full and partial vectors, one and two row counts */
-static void fixed(int which, const float *A, const float *B, float *C)
-{
-    if (which == 0)
-        nn_fixed_nn(7, 19, 6, A, 6, B, 19, C, 19, B, NN_BIAS | NN_RELU);
-    else if (which == 1)
-        nn_fixed_tn(17, 3, 9, A, 17, B, 3, C, 3, NULL, NN_ACC);
-    else
-        nn_fixed_nn(1, 80, 5, A, 5, B, 80, C, 80, NULL, NN_TANH);
-}
-
 static double map_d(int which, double x)
 {
     switch (which) {
@@ -128,11 +114,10 @@ static double pair_d(int which, double a, double b)
 
 static const Pass all_of_pass = {
     map, pair, nn_sum, nn_dot, nn_sumsq_dev, nn_max, nn_min, nn_sum_d, nn_dot_d, nn_sumsq_dev_d,
-    nn_max_d, nn_min_d, fixed, map_d, pair_d,
+    nn_max_d, nn_min_d, map_d, pair_d,
 };
 #undef map
 #undef pair
-#undef fixed
 #undef map_d
 #undef pair_d
 #undef all_of_pass
@@ -428,34 +413,6 @@ START_TEST(arrays)
 }
 END_TEST
 
-/* the bits of the general product */
-START_TEST(literal_sizes)
-{
-    static const int levels[] = {NN_LEVEL_BASE, NN_LEVEL_AVX2, NN_LEVEL_AVX512};
-    static float A[200], B[400], C[200], D[200];
-    const Pass *pass[3];
-    const char *name[3];
-    int n = passes(pass, name);
-    nn_normal(A, 200, 1, 0, 0);
-    nn_normal(B, 400, 2, 0, 0);
-    for (int p = 0; p < n; p++)
-        for (int which = 0; which < 3; which++) {
-            memcpy(C, A, sizeof C);
-            memcpy(D, A, sizeof D);
-            pass[p]->fixed(which, A, B, C);
-            if (n > 1)
-                nn_isa_set(levels[p]);
-            if (which == 0)
-                nn_gemm_nn(7, 19, 6, A, 6, B, 19, D, 19, B, NN_BIAS | NN_RELU, NULL);
-            else if (which == 1)
-                nn_gemm_tn(17, 3, 9, A, 17, B, 3, D, 3, NULL, NN_ACC, NULL);
-            else
-                nn_gemm_nn(1, 80, 5, A, 5, B, 80, D, 80, NULL, NN_TANH, NULL);
-            ck_assert_msg(memcmp(C, D, sizeof C) == 0, "%s, product %d", name[p], which);
-        }
-}
-END_TEST
-
 static uint64_t hash(uint64_t h, size_t n, const float *x)
 {
     const unsigned char *p = (const unsigned char *)x;
@@ -508,7 +465,6 @@ Suite *suite_runtime_math(void)
     tcase_add_test(t, pairs);
     tcase_add_test(t, reductions);
     tcase_add_test(t, arrays);
-    tcase_add_test(t, literal_sizes);
     tcase_add_test(t, known_bits);
     suite_add_tcase(s, t);
     return s;
