@@ -35,8 +35,8 @@ enum {
     NN_FEW_COLUMNS = 16,
     NN_BLOCK_K = 512,   /* rows of a copied panel of B */
     NN_BLOCK_N = 64,    /* columns of a copied panel of B, at most */
-    NN_BLOCK_KA = 256,  /* rows and columns of a copied block of A, for tn */
-    NN_BLOCK_M = 64,
+    NN_BLOCK_KA = 128,  /* rows and columns of a copied block of A, for tn */
+    NN_BLOCK_M = 192,
     NN_MANY_ROWS = 48,  /* from here on a copied panel of B is used often enough */
     NN_FAR = 1 << 16,   /* elements of an operand that is likely not in the nearer caches */
     NN_LARGE = 1 << 18 /* elements of an operand that is too large for the second-level cache */
@@ -50,7 +50,7 @@ enum {
     ((N) < NN_FEW_COLUMNS && NN_VL - 1 - ((N) - 1) % NN_VL >= NN_VL / 4 && (M) >= 32 && (K) >= 16)
 /* the sizes for which nn and tn ask for scratch */
 #define NN_COPIES_B(M, N, K) ((M) >= NN_MANY_ROWS && (int64_t)(N) * (K) >= NN_LARGE / 2)
-#define NN_COPIES_A(M, N, K) ((N) >= 256 && (K) >= 512 && (M) >= NN_BLOCK_M)
+#define NN_COPIES_A(M, N, K) ((N) >= 256 && (K) >= 512 && (M) >= 64)
 #define NN_FAR_AS(bit, rows, columns) ((int64_t)(rows) * (columns) >= NN_FAR ? (unsigned)(bit) : 0u)
 #endif
 

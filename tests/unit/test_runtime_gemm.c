@@ -195,7 +195,7 @@ START_TEST(copied_operands)
     if (nn_isa_set(levels[_i]) != levels[_i])
         return;
     Case nn = {FORM_NN, 49, 260, 514, 516, 512, 260, NN_BIAS | NN_TANH};
-    Case tn = {FORM_TN, 70, 257, 514, 512, 260, 258, NN_ACC | NN_RELU};
+    Case tn = {FORM_TN, 202, 257, 514, 512, 260, 258, NN_ACC | NN_RELU};
     ck_assert_uint_gt(work_of(&nn), 0);
     ck_assert_uint_gt(work_of(&tn), 0);
     check_case(&nn);
