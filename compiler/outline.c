@@ -169,7 +169,8 @@ bool is_argument(const Hole *h) { return h->buffer && h->buffer->memory != MEM_R
 bool is_by_value(const Hole *h)
 {
     const Buffer *b = h->buffer;
-    return b && !b->type.shape.rank && !b->is_scratch && b->memory != MEM_OUTPUT;
+    bool pointer = b && b->memory == MEM_OUTPUT && !b->slot;
+    return b && !b->type.shape.rank && !b->is_scratch && !pointer;
 }
 
 const char *hole_declaration(const Hole *h, const char *name, bool is_const)
