@@ -210,10 +210,8 @@ void emit_program(Program *p, Text *header, Text *source)
     Emit **emits = NEW_N(Emit *, all.n + 1);
     for (int i = 0; i < all.n; i++) emits[i] = new_emit(all.at[i]);
     Identifiers names = {0};
-    for (int i = 0; i < all.n; i++) {
+    for (int i = 0; i < all.n; i++)
         vec_push(&names.taken, c_identifier(all.at[i]->entry->name));
-        emits[i]->functions = &names;
-    }
     find_routines(emits, all.n, &names);
     ProfileRows rows = profile_rows(emits, &codes);
     for (int i = 0; i < all.n; i++) print_function(&functions, emits[i]);

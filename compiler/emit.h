@@ -56,8 +56,7 @@ typedef struct Emit {
     const Kernel *k;       /* being written */
     VEC(Buffer *) scalars; /* MEM_STACK scalars: declared before everything */
     double cost;           /* of the loop being written, in nanoseconds; 0: that of copying */
-    Text shared;           /* the functions of loops that threads may share */
-    Identifiers *functions;   /* names of all functions */
+    int n_loops;              /* of the kernel that can be shared, so far */
     struct Sketch *sketch;    /* being written instead of the kernel itself, or NULL */
     struct Sketch **sketches; /* by Kernel.order */
     int flat_rank;            /* one loop goes through all elements of arrays of that rank; or 0 */

@@ -177,7 +177,7 @@ bool is_zero_already(const Emit *e, const Kernel *k)
 void write_kernel(Emit *e, const Kernel *k)
 {
     e->k = k;
-    e->depth = e->row_level = 0;
+    e->depth = e->row_level = e->n_loops = 0;
     e->scope[0] = (Scope){.var = {"", size_const(1), 0}};
     switch (k->kind) {
     case DEF_GEMM: emit_gemm(e, k->defs.at[0]); break;
@@ -300,7 +300,6 @@ static const char *function_body(Emit *e)
     reserve_sizes(&ids);
     e->ids = &ids;
     e->noted = NEW_N(bool, c->g->nodes.n + 1);
-    e->shared = (Text){0};
     name_buffers(e);
     for (int i = 0; i < c->kernels.n; i++) emit_kernel(&kernels, e, c->kernels.at[i]);
     bool is_init = c->entry == c->program->init;
@@ -320,19 +319,19 @@ static const char *function_body(Emit *e)
 
 void print_function(Text *out, Emit *e)
 {
-    const int names = e->functions->taken.n;
     function_body(e);
-    e->functions->taken.n = names;
     for (int i = 0; i < e->c->leaves.n; i++) e->c->leaves.at[i]->used = false;
     for (int i = 0; i < e->c->outputs.n; i++) e->c->outputs.at[i]->used = false;
     for (int i = 0; i < e->c->buffers.n; i++) e->c->buffers.at[i]->used = false;
     const char *body = function_body(e);
     Signature s = signature_of(e->c->program, e->c->entry);
     for (int i = 0; i < e->c->kernels.n; i++) {
-        Routine *r = e->sketches[e->c->kernels.at[i]->order]->routine;
-        if (r) print_routine(out, r);
+        const Sketch *k = e->sketches[e->c->kernels.at[i]->order];
+        if (k->routine) print_routine(out, k->routine);
+        for (int l = 0; l < k->loops.n; l++)
+            if (k->loops.at[l]->routine) print_routine(out, k->loops.at[l]->routine);
     }
-    text_add(out, "%s\n", e->shared.s ? e->shared.s : "");
+    text_add(out, "\n");
     print_head(out, e->c, &s);
     while (*body == '\n') body++;
     text_add(out, "{\n%s}\n", body);

@@ -104,9 +104,7 @@ static bool is_set_scalar(const Hole *h)
 static void write_once(Sketch *s, const BufferList *all)
 {
     Emit *e = s->e;
-    s->holes.n = s->n_loops = 0;
-    s->ids.taken.n = 0;
-    s->is_shared = false;
+    s->holes.n = s->loops.n = s->ids.taken.n = 0;
     reserve_sizes(&s->ids);
     for (int i = 0; i < all->n; i++) {
         Buffer *b = all->at[i];
@@ -118,29 +116,54 @@ static void write_once(Sketch *s, const BufferList *all)
     s->lines = e->scope[0].lines;
 }
 
-/* Is the loop all there is, but for values that it uses in every pass? Those must not be in arrays
- * that passes of another thread could be writing by then. */
+/* May a pass of another thread have changed the array already? */
+static bool may_change(const Kernel *k, const Buffer *b, const BufferList *all)
+{
+    for (int i = 0; i < all->n; i++) {
+        const Buffer *w = all->at[i];
+        if (!is_written(k, w)) continue;
+        if (w == b) return true;
+        bool apart = w->offset + w->bytes <= b->offset || b->offset + b->bytes <= w->offset;
+        if (w->memory == MEM_WORK && b->memory == MEM_WORK && !apart) return true;
+    }
+    return false;
+}
+
+/* Is the loop all there is, but for values that it uses in every pass and that stay as they are? */
 static bool is_one_loop(const Sketch *s, const BufferList *all)
 {
     bool behind = false;
-    if (s->n_loops != 1) return false;
+    if (s->loops.n != 1) return false;
     for (int i = 0; i < s->lines.n; i++) {
         const char *line = s->lines.at[i], *end;
         if (*line == ' ' || *line == '}' || !strcmp(line, "NN_EACH")) continue;
         if (behind) return false;
-        behind = !strcmp(line, s->loop);
+        behind = !strcmp(line, s->loops.at[0]->loop);
         if (!behind && strncmp(line, "const ", 6)) return false;
         for (const char *p = line; *p && !behind; p++) {
             int hole = hole_at(p, &end);
             if (hole < 0) continue;
-            const Buffer *b = hole < all->n ? all->at[hole] : NULL;
-            if (b && b->type.shape.rank && b->memory != MEM_SLOT && b->memory != MEM_INPUT)
-                return false;
-            if (b && is_written(s->k, b)) return false;
+            if (hole < all->n && may_change(s->k, all->at[hole], all)) return false;
             p = end - 1;
         }
     }
     return behind;
+}
+
+/* Are the locals of the loop declared in it, and not in front of it? */
+static bool has_own_locals(const Sketch *s)
+{
+    bool *seen = NEW_N(bool, s->holes.n + 1);
+    for (int i = 0; i < s->lines.n; i++)
+        for (const char *line = s->lines.at[i], *p = line, *end; *p; p++) {
+            int hole = hole_at(p, &end);
+            if (hole < 0) continue;
+            bool declared = p > line + 1 && p[-1] == ' ' && isalnum((unsigned char)p[-2]);
+            if (!s->holes.at[hole].buffer && !seen[hole] && !declared) return false;
+            seen[hole] = true;
+            p = end - 1;
+        }
+    return true;
 }
 
 /* Holes in the order in which they occur. */
@@ -213,6 +236,26 @@ static bool can_be_routine(const Sketch *s)
     return s->lines.n && (s->passes || !s->is_shared);
 }
 
+/* The sketch of a kernel that is one loop is that of its loop, behind what stands in front of it. */
+static void become_loop(Sketch *s)
+{
+    const Sketch *loop = s->loops.at[0];
+    for (int i = 0; i < s->lines.n; i++)
+        if (!strcmp(s->lines.at[i], loop->loop)) s->lines.at[i] = loop->ranged;
+    s->ranged = loop->ranged;
+    s->passes = loop->passes;
+    s->cost = loop->cost;
+    s->is_shared = loop->is_shared;
+    s->loops.n = 0;
+}
+
+static void finish_sketch(Sketch *s, bool possible)
+{
+    renumber(s);
+    s->possible = possible && can_be_routine(s);
+    s->key = key_of(s);
+}
+
 /* Written twice, as entries are: the first time shows which arrays are flat. */
 static Sketch *sketch_of(Emit *e, const Kernel *k)
 {
@@ -229,9 +272,6 @@ static Sketch *sketch_of(Emit *e, const Kernel *k)
     e->sketch = s;
     for (int i = 0; i < 2; i++) write_once(s, &all);
     e->sketch = NULL;
-    if (!is_one_loop(s, &all)) s->passes = NULL;
-    for (int i = 0; i < s->lines.n && s->passes; i++)
-        if (!strcmp(s->lines.at[i], s->loop)) s->lines.at[i] = s->ranged;
     for (int i = 0; i < all.n; i++) {
         Buffer *b = all.at[i];
         s->holes.at[i] = (Hole){b, b->flat, is_written(k, b), node_of(e->c, b), "", false};
@@ -240,30 +280,35 @@ static Sketch *sketch_of(Emit *e, const Kernel *k)
         b->flat = saved[i].flat;
         b->used = saved[i].used;
     }
-    renumber(s);
-    s->possible = can_be_routine(s);
-    s->key = key_of(s);
+    if (is_one_loop(s, &all)) become_loop(s);
+    for (int i = 0; i < s->loops.n; i++) {
+        Sketch *loop = s->loops.at[i];
+        s->is_shared |= loop->is_shared;
+        loop->holes = s->holes;
+        finish_sketch(loop, loop->is_shared && has_own_locals(loop));
+    }
+    finish_sketch(s, true);
     return s;
 }
 
 bool sketch_loop(Emit *e, const Scope *loop, SizeRef size, const char *pragma)
 {
-    Sketch *s = e->sketch;
-    bool worth;
+    Sketch *s = NEW(Sketch);
+    Scope *out = &e->scope[0];
     const char *v = loop->var.name, *brace = loop->statements != 1 ? " {" : "";
-    s->n_loops++;
-    s->passes = size;
-    s->cost = share_cost(e, loop, size, &worth);
-    s->is_shared |= worth;
+    *s = (Sketch){.e = e, .k = e->k, .passes = size};
+    s->cost = share_cost(e, loop, size, &s->is_shared);
     s->loop = format("for (int %s = 0; %s < %s; %s++)%s", v, v, c_size(size), v, brace);
     s->ranged = format("for (int %s = FROM; %s < TO; %s++)%s", v, v, v, brace);
-    Scope *out = &e->scope[0];
-    if (pragma) vec_push(&out->lines, pragma);
-    vec_push(&out->lines, s->loop);
+    if (pragma) vec_push(&s->lines, pragma);
+    vec_push(&s->lines, s->ranged);
     for (int i = 0; i < loop->lines.n; i++)
-        vec_push(&out->lines, format("    %s", loop->lines.at[i]));
-    if (*brace) vec_push(&out->lines, "}");
+        vec_push(&s->lines, format("    %s", loop->lines.at[i]));
+    if (*brace) vec_push(&s->lines, "}");
+    for (int i = 0; i < s->lines.n; i++)
+        vec_push(&out->lines, s->lines.at[i] == s->ranged ? s->loop : s->lines.at[i]);
     out->statements++;
+    vec_push(&e->sketch->loops, s);
     return true;
 }
 
@@ -315,6 +360,13 @@ static Passes known_passes(const Routine *r)
     return known;
 }
 
+static void use_routine(RoutineList *all, Sketch *s)
+{
+    if (!s->possible || (!s->is_shared && !is_worth_a_call(s->e->c, s->k))) return;
+    s->routine = routine_for(all, s);
+    vec_push(&s->routine->uses, s);
+}
+
 void find_routines(Emit **emits, int n, Identifiers *functions)
 {
     RoutineList all = {0};
@@ -324,9 +376,8 @@ void find_routines(Emit **emits, int n, Identifiers *functions)
         for (int k = 0; k < e->c->kernels.n; k++) {
             Sketch *s = sketch_of(e, e->c->kernels.at[k]);
             e->sketches[s->k->order] = s;
-            if (!s->possible || (!s->is_shared && !is_worth_a_call(e->c, s->k))) continue;
-            s->routine = routine_for(&all, s);
-            vec_push(&s->routine->uses, s);
+            use_routine(&all, s);
+            for (int l = 0; l < s->loops.n; l++) use_routine(&all, s->loops.at[l]);
         }
     }
     for (int i = 0; i < all.n; i++) {

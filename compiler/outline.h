@@ -16,9 +16,11 @@ typedef VEC(Hole) HoleList;
 
 typedef struct Routine Routine;
 
-/* A kernel as text with holes: `$0$[i] = $1$[i];`. The holes are numbered in the order in which they
- * occur, so equal kernels have equal texts. */
-typedef struct Sketch {
+typedef struct Sketch Sketch;
+
+/* A kernel, or a loop of one, as text with holes: `$0$[i] = $1$[i];`. The holes are numbered in the
+ * order in which they occur, so equal kernels have equal texts. */
+struct Sketch {
     Emit *e;
     const Kernel *k;
     HoleList holes;
@@ -26,14 +28,14 @@ typedef struct Sketch {
     bool possible;        /* can be a function */
     const char *key;      /* everything that equal kernels have in common */
     Identifiers ids;      /* names that are no holes */
-    int n_loops;          /* outermost ones with independent passes, so far */
-    const char *loop;     /* the last of them in full, and from pass FROM to before pass TO */
+    VEC(Sketch *) loops;  /* outermost ones with independent passes, where it is not one loop */
+    const char *loop;     /* the head of its only loop, and from pass FROM to before pass TO */
     const char *ranged;
-    SizeRef passes;       /* its passes; NULL: the kernel is not such a loop alone */
+    SizeRef passes;       /* of that; NULL: the kernel is not such a loop alone */
     const char *cost;     /* nanoseconds of one pass, as C text */
     bool is_shared;       /* long enough for threads */
     Routine *routine;     /* NULL: stays in line */
-} Sketch;
+};
 
 /* How a routine is told the passes of its loop. */
 typedef enum Passes { PASSES_KNOWN, PASSES_N, PASSES_RANGE } Passes;

@@ -130,6 +130,19 @@ START_TEST(calls_that_would_be_felt_stay_in_line)
 }
 END_TEST
 
+/* The parts of a concatenation are loops of one kernel. */
+START_TEST(threads_share_each_loop)
+{
+    const char *c = c_of("entry go(x: real[400, 500], y: real[300, 500]) -> real[700, 500] =\n"
+                         "  concat(exp(x), tanh(y), axis = 0);\n");
+    ck_assert_int_eq(count(c, "NN_SHARE("), 2);
+    ck_assert_int_eq(count(c, "static void NN_NAME(go_rows_1"), 2);
+    c = c_of("entry go(x: real[4, 500], y: real[300, 500]) -> real[304, 500] =\n"
+             "  concat(exp(x), tanh(y), axis = 0);\n");
+    ck_assert_int_eq(count(c, "NN_SHARE("), 1);
+}
+END_TEST
+
 START_TEST(routines_are_called_as_the_layer)
 {
     const char *c = c_of("import std.optim;\nlayer Net(x: real[.., m]) = x |> Dense[30] |> Dense[5];\n"
@@ -165,6 +178,7 @@ Suite *suite_outline(void)
     tcase_add_test(t, rows_may_be_more_but_not_longer);
     tcase_add_test(t, short_kernels_stay_in_line);
     tcase_add_test(t, calls_that_would_be_felt_stay_in_line);
+    tcase_add_test(t, threads_share_each_loop);
     tcase_add_test(t, routines_are_called_as_the_layer);
     tcase_add_test(t, entries_share_routines);
     suite_add_tcase(s, t);
