@@ -1,9 +1,9 @@
 #!/bin/sh
 # The benchmark: networks that nnc compiled and the same in other libraries, in turn; how cost grows;
 # matrix products. In: the build folder. Out, in build/bench: networks.tsv, costs.tsv, growth.tsv,
-# products.tsv, the tables report.md and the drawing networks.svg. tests/bench/README.md says what is
+# products.tsv, loops.tsv, flags.tsv, the tables report.md and the drawing networks.svg. tests/bench/README.md says what is
 # measured. Of the environment:
-#   ONLY="mlp gpt"   these parts alone: xor mlp lenet vgg lstm gpt, growth, products
+#   ONLY="mlp gpt"   these parts alone: xor mlp lenet vgg lstm gpt, growth, products, loops, flags
 #   QUICK=1          short, for the order of magnitude
 #   THREADS=2        for every contender (1)
 #   PYTHON=python3   an interpreter with any of torch, jax and onnxruntime; what it lacks is left out
@@ -14,7 +14,7 @@ runtime=$here/../../runtime
 out=$build/bench
 THREADS=${THREADS:-1} PYTHON=${PYTHON:-python3}
 export THREADS
-only=" ${ONLY:-xor mlp lenet vgg lstm gpt growth products} "
+only=" ${ONLY:-xor mlp lenet vgg lstm gpt growth products loops flags} "
 rounds=5 limit=1
 [ -z "${QUICK:-}" ] || rounds=2 limit=0.1
 mkdir -p "$out"
@@ -34,7 +34,7 @@ compilers=
 for cc in gcc clang; do
     if has $cc; then compilers="$compilers $cc"; else echo "bench: no $cc" >&2; fi
 done
-openmp=
+openmp= optimise=-O2
 [ "$THREADS" = 1 ] || openmp=-fopenmp
 
 # What a network takes and gives: elements of x and t (X, T), the classes of integers in them (XC, TC), of
@@ -75,7 +75,7 @@ model() {
     shift 2
     [ "$name" != xor ] || flag=-DSGD
     spent=$(cost "$build/nnc" compile "$here/$name.nn" -o "$out" "$@")
-    built=$(cost "$cc" -O2 $openmp -I"$runtime" -c "$out/$name.c" -o "$out/$name.$cc.o")
+    built=$(cost "$cc" $optimise $openmp -I"$runtime" -c "$out/$name.c" -o "$out/$name.$cc.o")
     "$cc" -O2 $openmp -I"$runtime" -I"$out" -DMODEL="$name" -DX=$X -DX_CLASSES=$XC -DT=$T \
         -DT_CLASSES=$TC -DY=$Y -DWORK="${upper}_WORK" $flag -o "$out/$name.$cc" \
         "$here/model.c" "$out/$name.$cc.o" $(library "$cc") -lm
@@ -198,14 +198,57 @@ $lib OMP_NUM_THREADS=$THREADS OPENBLAS_NUM_THREADS=$THREADS OPENBLAS_CORETYPE=Sk
     echo "$list" | "$out/turns" $rounds 0.1 peak $tasks >"$out/products.tsv"
 }
 
+# Loops over arrays that fit each cache: lines "COMPILER-LEVEL TASK MICROSECONDS ELEMENTS"
+loops() {
+    : >"$out/loops.tsv"
+    for level in L1=4 L2=128 L3=2048; do
+        rows=${level#*=} list=
+        "$build/nnc" compile "$here/loops.nn" -o "$out" -D ROWS=$rows
+        for cc in $compilers; do
+            "$cc" -O2 -I"$runtime" -I"$out" -DCOUNT=$((256 * rows)) -o "$out/loops.$rows.$cc" "$here/loops.c" \
+                "$out/loops.c" "$build/libnnrt.a" -lm
+            list="$list$cc-${level%=*} $out/loops.$rows.$cc
+"
+        done
+        printf %s "$list" | "$out/turns" $rounds 0.1 copy bias_relu tanh exp gelu sum softmax layer_norm adam |
+            sed "s/\$/ $((256 * rows))/" >>"$out/loops.tsv"
+    done
+}
+
+# The same C with -O2 and with all that the compiler has: lines "NETWORK TASK COMPILER-FLAGS MICROSECONDS"
+flags() {
+    : >"$out/flags.tsv"
+    networks="xor mlp lenet vgg lstm gpt"
+    [ -z "${QUICK:-}" ] || networks="mlp lenet lstm"
+    for name in $networks; do
+        echo "bench: flags of $name" >&2
+        network $name
+        list=
+        for cc in $compilers; do
+            for level in -O2 "-O3 -march=native"; do
+                optimise=$level
+                model $name "$cc"
+                mv "$out/$name.$cc" "$out/$name.$cc${level%% *}"
+                list="$list$cc${level%% *} $out/$name.$cc${level%% *}
+"
+            done
+        done
+        optimise=-O2
+        printf %s "$list" | "$out/turns" $rounds $limit train infer | awk -v name=$name '{ print name, $2, $1, $3 }' >>"$out/flags.tsv"
+    done
+}
+
 cc=$(echo $compilers | awk '{ print $1 }')
 for helper in turns peak; do $cc -O2 -o "$out/$helper" "$here/$helper.c"; done
 for package in torch jax onnxruntime; do package $package || echo "bench: no $package for $PYTHON (PYTHON=..)" >&2; done
-for table in networks costs growth products; do touch "$out/$table.tsv"; done
+for table in networks costs growth products loops flags; do touch "$out/$table.tsv"; done
 networks
 if wanted growth; then growth; fi
 if wanted products; then products; fi
+if wanted loops; then loops; fi
+if wanted flags; then flags; fi
 awk -f "$here/report.awk" table=networks "$out/networks.tsv" table=costs "$out/costs.tsv" \
-    table=growth "$out/growth.tsv" table=products "$out/products.tsv" >"$out/report.md"
+    table=growth "$out/growth.tsv" table=products "$out/products.tsv" \
+    table=loops "$out/loops.tsv" table=flags "$out/flags.tsv" >"$out/report.md"
 awk -f "$here/draw.awk" "$out/networks.tsv" >"$out/networks.svg"
 cat "$out/report.md"

@@ -1,6 +1,7 @@
 # report.awk - the tables of report.md. In: with table=networks lines NETWORK TASK CONTENDER MICROSECONDS
 # FLOOR, with costs NETWORK COMPILER NNC-SECONDS CC-SECONDS CODE TRAIN-WORK PREDICT-WORK, with growth
-# NETWORK SIZE TASK MICROSECONDS FLOOR, with products LIBRARY PRODUCT MICROSECONDS.
+# NETWORK SIZE TASK MICROSECONDS FLOOR, with products LIBRARY PRODUCT MICROSECONDS, with loops
+# COMPILER-LEVEL LOOP MICROSECONDS ELEMENTS, with flags NETWORK TASK COMPILER-FLAGS MICROSECONDS.
 function number(x) { return x < 10 ? sprintf("%.3f", x) : x < 1000 ? sprintf("%.1f", x) : sprintf("%.0f", x) }
 function add(list, key, seen) { if (!((list, key) in seen)) { seen[list, key]; item[list, ++count[list]] = key } }
 table == "networks" {
@@ -17,6 +18,19 @@ table == "products" && $2 != "peak" {
     add("library", $1, known)
     add("product", $2, known)
     took[$2, $1] = $3
+}
+table == "loops" {
+    split($1, at, "-")
+    add("level", at[2], known)
+    if ($2 != "copy") add("loop", $2, known)
+    ns = 1000 * $3 / $4
+    each[at[2], $2] = each[at[2], $2] sprintf("%s%.3f", (at[2], $2) in element ? " / " : "", ns)
+    if (!((at[2], $2) in element) || ns < element[at[2], $2]) element[at[2], $2] = ns
+}
+table == "flags" {
+    add("flagged", $1 " " $2, known)
+    add("flags", $3, known)
+    flagged[$1 " " $2, $3] = $4
 }
 function networks(    line, rule, p, r, row, best, t, f, mine, i) {
     print "Microseconds, least of many in turn; in brackets how much longer than nnc with the faster compiler."
@@ -77,8 +91,49 @@ function products(    p, l, line, rule, size, flop, best, mine, t) {
         print line " " (best && mine ? sprintf("%.2f", best / mine) : "") " |"
     }
 }
+# The bytes of an element that a loop reads and writes; a copy moves 8
+function moved(loop) { return loop == "sum" ? 4 : loop == "adam" ? 28 : 8 }
+function loops(    l, i, line, rule, level, ns, least) {
+    print "\nLoops, nanoseconds an element with gcc / clang, for arrays that fit each cache; in brackets the"
+    print "time that memcpy takes to move as many bytes there, as a share of the less.\n"
+    line = "| loop | bytes |"
+    rule = "|-|-|"
+    for (i = 1; i <= count["level"]; i++) { line = line " " item["level", i] " |"; rule = rule "-|" }
+    print line "\n" rule
+    for (l = 1; l <= count["loop"]; l++) {
+        line = "| " item["loop", l] " | " moved(item["loop", l]) " |"
+        for (i = 1; i <= count["level"]; i++) {
+            level = item["level", i]
+            ns = element[level, item["loop", l]]
+            least = element[level, "copy"] * moved(item["loop", l]) / 8
+            line = line sprintf(" %s (%.0f %%) |", each[level, item["loop", l]], 100 * least / ns)
+        }
+        print line
+    }
+}
+function flags(    i, f, line, rule, name) {
+    print "\nThe same C compiled with -O2 and with -O3 -march=native, microseconds.\n"
+    line = "| network |"
+    rule = "|-|"
+    for (f = 1; f <= count["flags"]; f++) { line = line " " item["flags", f] " |"; rule = rule "-|" }
+    for (f = 2; f <= count["flags"]; f += 2) {
+        split(item["flags", f], name, "-")
+        line = line " " name[1] ": O3 / O2 |"
+        rule = rule "-|"
+    }
+    print line "\n" rule
+    for (i = 1; i <= count["flagged"]; i++) {
+        line = "| " item["flagged", i] " |"
+        for (f = 1; f <= count["flags"]; f++) line = line " " number(flagged[item["flagged", i], item["flags", f]]) " |"
+        for (f = 2; f <= count["flags"]; f += 2)
+            line = line sprintf(" %.2f |", flagged[item["flagged", i], item["flags", f]] / flagged[item["flagged", i], item["flags", f - 1]])
+        print line
+    }
+}
 END {
     if (count["row"]) networks()
     if (growth) growths()
     if (count["product"]) products()
+    if (count["loop"]) loops()
+    if (count["flagged"]) flags()
 }
