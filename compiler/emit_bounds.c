@@ -26,9 +26,11 @@ static bool has_top(const Node *n, SizeRef *top)
     case OP_CAST: return elem_is_int(n->in[0]->type.elem) && n->type.elem == ELEM_I32 && has_top(n->in[0], top);
     case OP_ARGMAX:
     case OP_ARGMIN: {
-        int axis = 0;
-        while (!(n->attr.axes >> axis & 1)) axis++;
-        *top = size_sub(n->in[0]->type.shape.size[axis], size_const(1));
+        const Shape *s = &n->in[0]->type.shape;
+        *top = size_const(1);
+        for (int i = 0; i < s->rank; i++)
+            if (n->attr.axes >> i & 1) *top = size_mul(*top, s->size[i]);
+        *top = size_sub(*top, size_const(1));
         return true;
     }
     case OP_ADD:

@@ -138,9 +138,33 @@ static Frag map_of(Emit *e, Node *n, const Index *ix)
     return apply_template(value, elem, operands);
 }
 
+/* The number of the first best of a few elements, found one by one. */
+static Frag first_best(Emit *e, Node *n, const Index *ix)
+{
+    const Elem elem = n->in[0]->type.elem;
+    const char *place = local_name(e, n), *best = c_unique(e->ids, "best");
+    for (long t = 0; t < unrolled_terms(n); t++) {
+        Index at[2];
+        term_indices(n, ix, t, at);
+        Frag v = value_of(e, n->in[0], &at[0]), pair[2] = {v, {best, C_PRIMARY, e->depth}};
+        const char *better = apply_template(op_info[n->op].value, elem, pair).s;
+        if (!t) {
+            add_declaration(e, e->depth, format("int32_t %s = 0;", place));
+            add_declaration(e, e->depth, format("%s %s = %s;", c_value_type(elem), best, v.s));
+            continue;
+        }
+        add_line(e, e->depth, format("%s = %s ? %ld : %s;", place, better, t, place));
+        if (t + 1 < unrolled_terms(n))
+            add_line(e, e->depth, format("%s = %s ? %s : %s;", best, better, with(v, C_OR), best));
+    }
+    return (Frag){place, C_PRIMARY, e->depth};
+}
+
 static Frag terms_of(Emit *e, Node *n, const Index *ix)
 {
     Frag sum = {0};
+    const char *value = op_info[n->op == OP_MATMUL ? OP_SUM : n->op].value;
+    if (n->op == OP_ARGMAX || n->op == OP_ARGMIN) return first_best(e, n, ix);
     for (long t = 0; t < unrolled_terms(n); t++) {
         Index at[2];
         Frag factors[2];
@@ -148,7 +172,7 @@ static Frag terms_of(Emit *e, Node *n, const Index *ix)
         for (int k = 0; k < n->n_in; k++) factors[k] = value_of(e, n->in[k], &at[k]);
         Frag term = n->n_in == 1 ? factors[0] : apply_template(op_info[OP_MUL].value, n->type.elem, factors);
         Frag both[2] = {sum, term};
-        sum = t ? apply_template(op_info[OP_ADD].value, n->type.elem, both) : term;
+        sum = t ? apply_template(value, n->type.elem, both) : term;
     }
     return sum;
 }

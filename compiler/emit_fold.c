@@ -229,54 +229,73 @@ void emit_fold(Emit *e, const Def *d)
     if (f.in_memory && !f.over_rows) store_copies(e, d, rows);
 }
 
-/* Where argmax and argmin look: the loops over the other axes are open, then the one over theirs. */
-static Index arg_index(Emit *e, const Def *d, int axis, Affine along)
+/* Where argmax and argmin look: the loops over the axes that stay are open, then those over the
+ * others; `first`: at the first element, with only the former open. */
+static Index arg_index(Emit *e, const Def *d, bool first)
 {
-    Shape others = d->domain;
-    others.rank--;
-    for (int i = axis; i < others.rank; i++) others.size[i] = d->domain.size[i + 1];
-    Index open = open_index(e, &others, others.rank), ix = {.rank = d->domain.rank};
-    for (int i = 0, k = 0; i < ix.rank; i++) {
-        ix.at[i] = i == axis ? along : open.at[k++];
+    Shape order = d->domain;
+    int place[MAX_RANK] = {0}, n = 0;
+    for (int folded = 0; folded < 2; folded++)
+        for (int i = 0; i < d->domain.rank; i++)
+            if ((int)(d->reduced >> i & 1) == folded) place[i] = n++;
+    for (int i = 0; i < d->domain.rank; i++) {
+        order.size[place[i]] = d->domain.size[i];
+        if (first && d->reduced >> i & 1) order.size[place[i]] = size_const(1);
+    }
+    Index open = open_index(e, &order, order.rank), ix = {.rank = order.rank};
+    for (int i = 0; i < ix.rank; i++) {
+        ix.at[i] = open.at[place[i]];
         ix.run[i] = 1;
     }
     return ix;
 }
 
-/* A loop over the axis that keeps the best so far and where it was. */
-static void emit_best(Emit *e, const Def *d, int axis, const char *place, const char *best)
+/* The number of element ix among those that are compared, row by row. */
+static const char *arg_number(const Def *d, const Index *ix)
+{
+    Affine number = affine_const(size_const(0));
+    for (int i = 0; i < ix->rank; i++) {
+        if (!(d->reduced >> i & 1)) continue;
+        number = affine_scale(number, d->domain.size[i]);
+        number = affine_add(number, &ix->at[i]);
+    }
+    return affine_text(&number);
+}
+
+/* Loops over the folded axes that keep the best so far and where it was. */
+static void emit_best(Emit *e, const Def *d, const char *place, const char *best)
 {
     const Elem elem = d->node->in[0]->type.elem;
-    Index at = arg_index(e, d, axis, affine_const(size_const(0)));
+    Index at = arg_index(e, d, true);
     e->counts.n = 0;
     add_declaration(
         e, e->depth,
         format("%s %s = %s;", c_value_type(elem), best, value_of(e, d->node->in[0], &at).s));
-    if (size_is(d->domain.size[axis], 1)) return;
-    open_loop(e, d->domain.size[axis]);
-    const char *var = e->scope[e->depth].var.name;
-    at = arg_index(e, d, axis, affine_var(&e->scope[e->depth].var));
+    int depth = e->depth;
+    for (int i = 0; i < d->domain.rank; i++)
+        if (d->reduced >> i & 1) open_loop(e, d->domain.size[i]);
+    if (e->depth == depth) return;
+    at = arg_index(e, d, false);
     Frag v = value_of(e, d->node->in[0], &at), pair[2] = {v, {best, C_PRIMARY, 0}};
     Frag better = apply_template(op_info[d->node->op].value, elem, pair);
     add_line(e, e->depth, format("if (%s) {", better.s));
     vec_push(&e->scope[e->depth].lines, format("    %s = %s;", best, v.s));
-    vec_push(&e->scope[e->depth].lines, format("    %s = %s;", place, var));
+    vec_push(&e->scope[e->depth].lines, format("    %s = %s;", place, arg_number(d, &at)));
     vec_push(&e->scope[e->depth].lines, "}");
-    close_loop(e, d->domain.size[axis], false);
+    for (int i = d->domain.rank; i-- > 0;)
+        if (d->reduced >> i & 1) close_loop(e, d->domain.size[i], false);
 }
 
 void emit_arg(Emit *e, const Def *d)
 {
-    int axis = 0;
-    while (!(d->reduced >> axis & 1)) axis++;
     for (int i = e->k->n_rows; i < d->domain.rank; i++)
-        if (i != axis) open_loop(e, d->domain.size[i]);
+        if (!(d->reduced >> i & 1)) open_loop(e, d->domain.size[i]);
     const char *place = local_name(e, d->node), *best = c_unique(e->ids, "best");
     add_declaration(e, e->depth, format("int32_t %s = 0;", place));
-    emit_best(e, d, axis, place, best);
+    emit_best(e, d, place, best);
     Index ix = open_index(e, &d->node->type.shape, d->node->type.shape.rank);
     if (e->depth == e->row_level) remember(e, e->depth, value_key(d->node, &ix), place);
     store_all(e, d, &ix, (Frag){place, C_PRIMARY, e->depth});
     for (int i = d->domain.rank; i-- > e->k->n_rows;)
-        if (i != axis) close_loop(e, d->domain.size[i], false);
+        if (!(d->reduced >> i & 1)) close_loop(e, d->domain.size[i], false);
 }

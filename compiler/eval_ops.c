@@ -138,19 +138,20 @@ static void eval_fold(const Node *n, const Tensor *a, Tensor *y)
         y->v[w.at] = fold_step(n->op, y->elem, y->v[w.at], a->v[i]);
 }
 
-/* argmax and argmin: the index of the first best element along the only folded axis */
+/* argmax and argmin: the number, row by row, of the first best element along the folded axes */
 static void eval_arg(const Node *n, const Tensor *a, Tensor *y)
 {
-    int axis = 0;
-    long stride[MAX_RANK];
-    while (!(n->attr.axes >> axis & 1)) axis++;
-    strides_of(a, stride);
     Walk w = walk_fold(n, a, y);
+    double *best = NEW_N(double, y->count + 1);
     memset(y->v, 0, sizeof(double) * (size_t)y->count);
     for (long i = 0; i < a->count; i++, walk_next(&w)) {
-        long best = i + ((long)y->v[w.at] - w.index[axis]) * stride[axis];
-        bool better = n->op == OP_ARGMAX ? a->v[i] > a->v[best] : a->v[i] < a->v[best];
-        if (better) y->v[w.at] = (double)w.index[axis];
+        long number = 0;
+        for (int k = 0; k < a->rank; k++)
+            if (n->attr.axes >> k & 1) number = number * a->size[k] + w.index[k];
+        bool better = n->op == OP_ARGMAX ? a->v[i] > best[w.at] : a->v[i] < best[w.at];
+        if (number && !better) continue;
+        best[w.at] = a->v[i];
+        y->v[w.at] = (double)number;
     }
 }
 

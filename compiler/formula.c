@@ -140,16 +140,26 @@ static Node *word_gather(const Formula *f, Node *const *in)
     return n_gather(f->g, in[0], in[1]);
 }
 
+/* The number of each element among those with the same index along the other axes, row by row. */
+static Node *number_along(Graph *g, const Shape *s, unsigned axes)
+{
+    Node *number = NULL;
+    for (int i = 0; i < s->rank; i++) {
+        if (!(axes >> i & 1)) continue;
+        Node *next = n_iota(g, s, i), *size = n_size(g, ELEM_I32, s->size[i]);
+        number = number ? n_map2(g, OP_ADD, n_map2(g, OP_MUL, size, number), next) : next;
+    }
+    return number;
+}
+
 /* Along the folded axes, holds at the first element that the result was taken from. */
 static Node *word_first_of(const Formula *f, Node *const *in)
 {
     Graph *g = f->g;
-    Merged r = merge_axes(g, in[0], f->fwd->attr.axes);
-    const Shape *s = &r.m->type.shape;
-    unsigned axis = 1u << r.axis;
-    Node *first = n_reduce(g, f->fwd->op == OP_MAXOF ? OP_ARGMAX : OP_ARGMIN, r.m, axis);
-    Node *hit = n_map2(g, OP_EQ, n_iota(g, s, r.axis), n_broadcast(g, first, s, axis));
-    return unmerge(g, &r, hit);
+    const Shape *s = &in[0]->type.shape;
+    unsigned axes = f->fwd->attr.axes;
+    Node *first = n_reduce(g, f->fwd->op == OP_MAXOF ? OP_ARGMAX : OP_ARGMIN, in[0], axes);
+    return n_map2(g, OP_EQ, number_along(g, s, axes), n_broadcast(g, first, s, axes));
 }
 
 /* For each element the product of the others: rest[i] = prod[j](i == j ? 1 : a[j]). Dividing the

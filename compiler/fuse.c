@@ -14,6 +14,7 @@ enum { KEEP_COST = 2, HEAVY = 10, MEDIUM = 4, MANY = -1 };
 
 static int op_cost(const Node *n)
 {
+    if (op_info[n->op].class == CLASS_FOLD) return (int)unrolled_terms(n);
     switch (n->op) {
     case OP_EXP:
     case OP_LOG:
@@ -28,7 +29,6 @@ static int op_cost(const Node *n)
     case OP_RSQRT:
     case OP_MOD: return MEDIUM;
     case OP_MATMUL: return 2 * (int)unrolled_terms(n);
-    case OP_SUM: return (int)unrolled_terms(n);
     case OP_GATHER: return 1;
     default: return op_info[n->op].class == CLASS_MAP && see_through((Node *)n) == n;
     }
@@ -39,6 +39,7 @@ bool is_heavy(const Node *n) { return op_cost(n) >= HEAVY; }
 /* Is the value always a definition? */
 static bool stands_alone(const Node *n)
 {
+    if (is_window_fold(n)) return true;
     switch (n->op) {
     case OP_SUM:
     case OP_MATMUL: return !unrolled_terms(n);
@@ -211,6 +212,20 @@ static void force_fold(Choice *c, Node *n)
     force(c, a ? a : x);
 }
 
+/* Windows that overlap read elements several times. */
+static void force_window(Choice *c, Node *n)
+{
+    enum { MOST_WRITTEN = 64 };
+    Node *x = see_through(n->in[0]);
+    long cost = c->cost[x->id];
+    bool overlap = false;
+    for (const Node *v = x; is_view(v) && !c->likely[v->id]; v = see_through(v->in[0]))
+        overlap |= v->op == OP_WINDOW || v->op == OP_BROADCAST;
+    if (cost < (overlap ? 1 : HEAVY) && cost * unrolled_terms(n) <= MOST_WRITTEN) return;
+    Node *base = row_base(c, x);
+    force(c, base ? base : x);
+}
+
 /* The step reads elements of sequences and captured arrays through pointers. */
 static void force_scan(Choice *c, Node *n)
 {
@@ -231,6 +246,10 @@ static void force_operands(Choice *c, Node *n)
     }
     if (n->op == OP_SCAN) force_scan(c, n);
     bool by_terms = unrolled_terms(n) || n->op == OP_MATMUL;
+    if (is_window_fold(n)) {
+        force_window(c, n);
+        return;
+    }
     if (op_info[n->op].class == CLASS_FOLD && !by_terms) force_fold(c, n);
     if (n->op == OP_BROADCAST || by_terms)
         for (int k = 0; k < n->n_in; k++) {
@@ -314,6 +333,7 @@ static void limit_trees(Choice *c)
 
 static DefKind kind_of(const Node *n)
 {
+    if (is_window_fold(n)) return DEF_MAP;
     switch (n->op) {
     case OP_ARGMAX:
     case OP_ARGMIN: return DEF_ARG;

@@ -228,8 +228,11 @@ bool is_view(const Node *n);        /* reads elements of its operand at other in
 Node *see_through(Node *n);         /* marks, stop_grad and stated derivatives */
 /* So few elements that the registers of a processor hold them. */
 bool is_tiny(const Shape *s);
-/* A product or a sum that is written out term by term: the number of terms, else 0. */
+/* A product or a fold that is written out term by term: the number of terms, else 0. */
 long unrolled_terms(const Node *n);
+/* A fold over a few elements for each element of a large array, such as the windows of a pooling.
+ * It is a definition, written out in a loop over the elements that stay. */
+bool is_window_fold(const Node *n);
 /* The elements of the operands in term t of element ix of such a value. */
 void term_indices(const Node *n, const Index *ix, long t, Index operands[2]);
 bool is_small_product(const Node *n);

@@ -55,28 +55,12 @@ static int same_axis(const Shape *from, int axis, const Shape *to)
     return -1;
 }
 
-Node *turn(Graph *g, Node *n, const int *perm)
-{
-    int joined[MAX_RANK] = {0};
-    bool is_turn = n->op == OP_TRANSPOSE;
-    for (int i = 0; i < n->type.shape.rank; i++) joined[i] = is_turn ? n->attr.perm[perm[i]] : perm[i];
-    return n_transpose(g, is_turn ? n->in[0] : n, joined);
-}
-
-Node *reshape_from_base(Graph *g, Node *n, const Shape *to)
-{
-    while (n->op == OP_RESHAPE) n = n->in[0];
-    return n_reshape(g, n, to);
-}
-
-/* The axis moved behind all others. What is the same for many elements is repeated in the new order
- * and not moved itself. */
+/* The axis moved behind all others. */
 static Node *move_last(Graph *g, Node *n, int axis)
 {
     int rank = n->type.shape.rank, perm[MAX_RANK] = {0}, kept = 0;
     if (axis < 0 || axis == rank - 1) return n;
     Shape to = moved_shape(&n->type.shape, axis);
-    if (n->op == OP_IOTA) return n_iota(g, &to, moved_axis((int)n->attr.k, axis, rank));
     if (n->op == OP_BROADCAST) {
         for (int i = 0; i < axis; i++) kept += !(n->attr.axes >> i & 1);
         bool fresh = n->attr.axes >> axis & 1;
@@ -119,6 +103,18 @@ static Laid laid(Node *u, int last) { return (Laid){u, last == u->type.shape.ran
 
 /* ---- operators ---- */
 
+/* A map of something with finer axes is computed with those. */
+static Node *map_of(Graph *g, const Node *n, Type t, Node **in)
+{
+    int part_of[MAX_RANK];
+    const Node *x = NULL;
+    for (int k = 0; k < n->n_in && !x; k++) x = finer(in[k], part_of);
+    if (!x) return graph_node(g, n->op, &n->attr, t, n->n_in, in);
+    Type fine = {t.elem, x->type.shape};
+    for (int k = 0; k < n->n_in; k++) in[k] = split(g, in[k], &fine.shape, part_of);
+    return n_reshape(g, graph_node(g, n->op, &n->attr, fine, n->n_in, in), &t.shape);
+}
+
 static Laid lay_map(Layout *l, const Node *n)
 {
     int last = -1, rank = n->type.shape.rank;
@@ -127,7 +123,26 @@ static Laid lay_map(Layout *l, const Node *n)
     Node *in[3];
     for (int k = 0; k < n->n_in; k++) in[k] = last < 0 ? laid_plain(l, n->in[k]) : laid_last(l, n->in[k], last);
     Type t = {n->type.elem, moved_shape(&n->type.shape, last)};
-    return (Laid){graph_node(l->g, n->op, &n->attr, t, n->n_in, in), last};
+    return (Laid){map_of(l->g, n, t, in), last};
+}
+
+/* argmax along several axes numbers the elements in the order of the axes: none of those may move. */
+static bool keeps_order(const Node *n, int last)
+{
+    bool is_arg = n->op == OP_ARGMAX || n->op == OP_ARGMIN;
+    return !is_arg || last < 0 || !(n->attr.axes >> last & 1);
+}
+
+static Node *fold_of(Graph *g, const Node *n, Attr *attr, Node *u)
+{
+    int part_of[MAX_RANK];
+    Node *x = finer(u, part_of);
+    Shape kept = {0};
+    if (!x) return graph_node(g, n->op, attr, n->type, 1, &u);
+    for (int i = 0; i < u->type.shape.rank; i++)
+        if (!(attr->axes >> i & 1)) kept.size[kept.rank++] = u->type.shape.size[i];
+    attr->axes = parts_in(attr->axes, part_of, x->type.shape.rank);
+    return n_reshape(g, graph_node(g, n->op, attr, n->type, 1, &x), &kept);
 }
 
 static Laid lay_fold(Layout *l, const Node *n)
@@ -135,8 +150,9 @@ static Laid lay_fold(Layout *l, const Node *n)
     Laid v = l->laid[n->in[0]->id];
     int rank = n->in[0]->type.shape.rank, last = -1;
     Attr attr = n->attr;
+    if (!keeps_order(n, v.last)) v = (Laid){laid_plain(l, n->in[0]), -1};
     attr.axes = moved_axes(n->attr.axes, v.last, rank);
-    Node *u = graph_node(l->g, n->op, &attr, n->type, 1, &v.u);
+    Node *u = fold_of(l->g, n, &attr, v.u);
     if (v.last >= 0 && !(n->attr.axes >> v.last & 1)) {
         last = 0;
         for (int i = 0; i < v.last; i++) last += !(n->attr.axes >> i & 1);
@@ -266,6 +282,7 @@ static Laid lay_node(Layout *l, const Node *n)
 /* Names and places go along; an adjoint whose forward node is gone has its name by now. */
 static void take_along(const Layout *l, Node *to, const Node *from)
 {
+    if (to->op == OP_RESHAPE && op_info[from->op].class == CLASS_MAP) to = to->in[0];
     name_as(to, from);
     if (from->adjoint_of && !to->adjoint_of && to->rule)
         to->adjoint_of = l->laid[from->adjoint_of->id].u;

@@ -1,4 +1,5 @@
-/* layout.h - shared by layout.c (the order of axes) and layout_conv.c (convolutions). */
+/* layout.h - shared by layout.c (the order of axes), layout_axes.c (nodes in another order) and
+ * layout_conv.c (convolutions). */
 #ifndef NNC_LAYOUT_H
 #define NNC_LAYOUT_H
 #include "nnc.h"
@@ -20,9 +21,20 @@ typedef struct Layout {
 Node *laid_plain(Layout *l, const Node *n);
 Node *laid_last(Layout *l, const Node *n, int axis);
 Node *laid_in_order(Layout *l, const Node *n, const int *perm);
+
+/* ---- layout_axes.c ---- */
+
 /* A transposition, joined with what stands in front of it. */
 Node *turn(Graph *g, Node *n, const int *perm);
 Node *reshape_from_base(Graph *g, Node *n, const Shape *to);
+/* Where u counts the elements of something computed with finer axes in another way, that; else NULL.
+ * part_of: the axis of u that each of those is a part of. The windows of a pooling are such axes:
+ * with them, nothing is divided to find an element's window. */
+Node *finer(const Node *u, int *part_of);
+/* The parts of some axes. */
+unsigned parts_in(unsigned axes, const int *part_of, int rank);
+/* n with the finer axes. */
+Node *split(Graph *g, Node *n, const Shape *fine, const int *part_of);
 
 /* A copy of the entry with these roots, in the order of gather_roots, in another graph. */
 Entry *entry_with(const Entry *e, Graph *g, Node *const *roots);

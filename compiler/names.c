@@ -208,14 +208,14 @@ static void name_values(Names *m, const Graph *g, const int *uses, const char **
     }
 }
 
-/* The adjoint of a value is the last of the nodes that were made for it and have its shape. */
+/* The adjoint of a value is the last of the nodes that were made for it and have as many elements. */
 static void name_adjoints(Names *m, const Graph *g, const int *uses)
 {
     int *adjoint = NEW_N(int, m->n + 1);               /* id + 1, by the id of the value */
     for (int i = 0; i < m->n; i++) {
         const Node *n = g->nodes.at[i], *of = n->adjoint_of;
         if (uses[i] && of && !is_leaf(n) && !is_view(n) && !m->name[i] &&
-            shape_equal(&n->type.shape, &of->type.shape))
+            shape_count(&n->type.shape) == shape_count(&of->type.shape))
             adjoint[seen(of)->id] = i + 1;
     }
     for (int i = 0; i < m->n; i++)

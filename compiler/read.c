@@ -6,7 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { UNROLL_TERMS = 4, SMALL_MATRIX = 128, SMALL_PRODUCT = 32768, FEW_ELEMENTS = 64 };
+enum {
+    UNROLL_TERMS = 4,
+    WINDOW_TERMS = 16,
+    SMALL_MATRIX = 128,
+    SMALL_PRODUCT = 32768,
+    FEW_ELEMENTS = 64
+};
 
 /* ---- nodes ---- */
 
@@ -80,23 +86,43 @@ bool is_tiny(const Shape *s)
     return size_is_const(shape_count(s), &n) && n <= FEW_ELEMENTS;
 }
 
-/* The terms of a sum over a tiny array; 0 for other nodes. */
-static SizeRef sum_terms(const Node *n)
+/* The number of elements along the axes, from `from` on, that n folds; MANY_TERMS when it is not
+ * known or larger. */
+enum { MANY_TERMS = 1000 };
+static long folded_terms(const Node *n, int from)
 {
     SizeRef terms = size_const(1);
     const Shape *s = &n->in[0]->type.shape;
-    if (n->op != OP_SUM || !elem_is_real(n->type.elem) || n->type.elem == ELEM_F16 || !is_tiny(s))
-        return size_const(0);
-    for (int i = 0; i < s->rank; i++)
+    long k;
+    for (int i = from; i < s->rank; i++)
         if (n->attr.axes >> i & 1) terms = size_mul(terms, s->size[i]);
-    return terms;
+    return size_is_const(terms, &k) && k < MANY_TERMS ? k : MANY_TERMS;
+}
+
+static bool is_real_fold(const Node *n)
+{
+    if (op_info[n->op].class != CLASS_FOLD) return false;
+    Elem e = n->in[0]->type.elem;
+    return elem_is_real(e) && e != ELEM_F16;
+}
+
+bool is_window_fold(const Node *n)
+{
+    if (!is_real_fold(n) || is_tiny(&n->in[0]->type.shape)) return false;
+    int rank = n->in[0]->type.shape.rank, tail = rank;
+    while (tail > 0 && n->attr.axes >> (tail - 1) & 1) tail--;
+    long terms = folded_terms(n, 0);
+    return terms > 1 && terms <= WINDOW_TERMS && folded_terms(n, tail) <= UNROLL_TERMS;
 }
 
 long unrolled_terms(const Node *n)
 {
     long k;
-    if (!is_small_product(n))
-        return n->op == OP_SUM && size_is_const(sum_terms(n), &k) && k <= UNROLL_TERMS ? k : 0;
+    if (is_window_fold(n)) return folded_terms(n, 0);
+    if (!is_small_product(n)) {
+        bool tiny_sum = n->op == OP_SUM && is_real_fold(n) && is_tiny(&n->in[0]->type.shape);
+        return tiny_sum && folded_terms(n, 0) <= UNROLL_TERMS ? folded_terms(n, 0) : 0;
+    }
     const Shape *a = &n->in[0]->type.shape;
     return size_is_const(a->size[a->rank - 1], &k) && k <= UNROLL_TERMS ? k : 0;
 }
@@ -145,8 +171,8 @@ void product_indices(const Node *n, const Index *ix, const Affine *k, Index *a, 
     b->at[r - 2] = *k;
 }
 
-/* Element t, row by row, of those that are summed up for element ix. */
-static Index summed_index(const Node *n, const Index *ix, long t)
+/* Element t, row by row, of those that are folded for element ix. */
+static Index folded_index(const Node *n, const Index *ix, long t)
 {
     const Shape *s = &n->in[0]->type.shape;
     Index in = *ix, x = {.rank = s->rank};
@@ -168,8 +194,8 @@ static Index summed_index(const Node *n, const Index *ix, long t)
 void term_indices(const Node *n, const Index *ix, long t, Index operands[2])
 {
     Affine k = affine_const(size_const(t));
-    if (n->op == OP_SUM)
-        operands[0] = summed_index(n, ix, t);
+    if (n->op != OP_MATMUL)
+        operands[0] = folded_index(n, ix, t);
     else
         product_indices(n, ix, &k, &operands[0], &operands[1]);
 }

@@ -31,7 +31,7 @@ static Node *fold_ones(Simplifier *s, Node *n, Node *a)
     unsigned ones = n->attr.axes & axes_of_one(&a->type.shape);
     Shape rest = {0};
     if (!ones) return NULL;
-    if (is_arg(n->op)) return n_full(s->g, n->type, 0);
+    if (is_arg(n->op) && ones == n->attr.axes) return n_full(s->g, n->type, 0);
     for (int i = 0; i < a->type.shape.rank; i++)
         if (!(ones >> i & 1)) rest.size[rest.rank++] = a->type.shape.size[i];
     return n_reduce(s->g, n->op, n_reshape(s->g, a, &rest), renumber(n->attr.axes & ~ones, ones));
@@ -45,7 +45,7 @@ static Node *fold_broadcast(Simplifier *s, Node *n, Node *a)
     for (int i = 0; i < a->type.shape.rank; i++)
         if (both >> i & 1) count = size_mul(count, a->type.shape.size[i]);
     if (both && (n->op == OP_PROD || (n->op != OP_SUM && size_lower(count) < 1))) return NULL;
-    if (is_arg(n->op) && both) return n_full(s->g, n->type, 0);
+    if (is_arg(n->op) && both) return both == folded ? n_full(s->g, n->type, 0) : NULL;
     Node *r = n_reduce(s->g, n->op, a->in[0], renumber(folded & ~fresh, fresh));
     r = n_broadcast(s->g, r, &n->type.shape, renumber(fresh & ~folded, folded));
     if (n->op != OP_SUM || !both) return r;
@@ -84,13 +84,17 @@ static Node *fold_reshape(Simplifier *s, Node *n, Node *a)
     return i == old->rank ? n_reshape(s->g, n_reduce(s->g, n->op, x, axes), &n->type.shape) : NULL;
 }
 
-/* The fold of the operand, whose remaining axes are then put in order. */
+/* The fold of the operand, whose remaining axes are then put in order. argmax numbers the elements in
+ * the order of the axes. */
 static Node *fold_transpose(Simplifier *s, Node *n, Node *a)
 {
     unsigned axes = 0;
     int rank = a->type.shape.rank, perm[MAX_RANK] = {0}, place[MAX_RANK] = {0}, k = 0;
-    for (int i = 0; i < rank; i++)
-        if (n->attr.axes >> i & 1) axes |= 1u << a->attr.perm[i];
+    for (int i = 0; i < rank; i++) {
+        unsigned axis = n->attr.axes >> i & 1 ? 1u << a->attr.perm[i] : 0;
+        if (is_arg(n->op) && axis && axis < axes) return NULL;
+        axes |= axis;
+    }
     for (int i = 0; i < rank; i++)
         if (!(axes >> i & 1)) place[i] = k++;
     k = 0;

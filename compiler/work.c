@@ -40,18 +40,20 @@ static void tally_node(const Code *c, const Node *n, bool top, Tally *t)
 {
     n = see_through((Node *)n);
     if (!top && (c->def_of[n->id] || is_leaf_memory(n))) return;
+    Tally one = {0};
+    long terms = unrolled_terms(n) ? unrolled_terms(n) : 1;
     if (n->op == OP_MATMUL)
-        t->multiplies += unrolled_terms(n) ? unrolled_terms(n) : 1;
-    else if (unrolled_terms(n))
-        t->others += unrolled_terms(n);
+        one.multiplies = 1;
     else
-        t->others += op_info[n->op].class == CLASS_MAP || op_info[n->op].class == CLASS_FOLD;
+        one.others = op_info[n->op].class == CLASS_MAP || op_info[n->op].class == CLASS_FOLD;
     const Node *term = n->op == OP_SUM ? see_through(n->in[0]) : n;
     if (term != n && term->op == OP_MUL && !c->def_of[term->id]) {
-        t->others -= 2;
-        t->multiplies++;
+        one.others -= 2;
+        one.multiplies++;
     }
-    for (int k = 0; k < n->n_in; k++) tally_node(c, n->in[k], false, t);
+    for (int k = 0; k < n->n_in; k++) tally_node(c, n->in[k], false, &one);
+    t->multiplies += terms * one.multiplies;
+    t->others += terms * one.others;
 }
 
 /* Every output of every map times every tap. */

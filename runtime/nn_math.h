@@ -113,12 +113,12 @@ NN_INLINE float nn_ceil(float x)
 /* The smaller and the larger of two; a of equals; NaN when one of them is. */
 NN_INLINE float nn_fmin(float a, float b)
 {
-    return nn_sel((a <= b) | (a != a), a, b);
+    return nn_sel(a <= b, a, nn_sel(a != a, a, b));
 }
 
 NN_INLINE float nn_fmax(float a, float b)
 {
-    return nn_sel((a >= b) | (a != a), a, b);
+    return nn_sel(a >= b, a, nn_sel(a != a, a, b));
 }
 
 /* 2^k for -126 <= k <= 127 */
@@ -383,8 +383,8 @@ NN_INLINE double nn_abs_d(double x) { return fabs(x); }
 NN_INLINE double nn_sign_d(double x) { return x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : x; }
 NN_INLINE double nn_floor_d(double x) { return floor(x); }
 NN_INLINE double nn_ceil_d(double x) { return ceil(x); }
-NN_INLINE double nn_fmin_d(double a, double b) { return ((a <= b) | (a != a)) ? a : b; }
-NN_INLINE double nn_fmax_d(double a, double b) { return ((a >= b) | (a != a)) ? a : b; }
+NN_INLINE double nn_fmin_d(double a, double b) { return a <= b ? a : a != a ? a : b; }
+NN_INLINE double nn_fmax_d(double a, double b) { return a >= b ? a : a != a ? a : b; }
 NN_INLINE double nn_exp_d(double x) { return exp(x); }
 NN_INLINE double nn_exp_neg_d(double x) { return exp(x); }
 NN_INLINE double nn_log_d(double x) { return log(x); }
