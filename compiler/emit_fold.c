@@ -154,72 +154,10 @@ static void finish_fold(Emit *e, const Def *d, const FoldShape *f, Frag part)
     store_all(e, d, &ix, part);
 }
 
-/* How many terms an element is folded from; 0: that depends on a dim. */
-static long terms_of_fold(const Def *d)
-{
-    long terms = 1, size;
-    for (int i = 0; i < d->domain.rank; i++) {
-        if (!(d->reduced >> i & 1)) continue;
-        if (!size_is_const(d->domain.size[i], &size) || size > 1000) return 0;
-        terms *= size;
-    }
-    return terms;
-}
-
-/* The index of term t, row by row, where the loops over the kept axes are open. */
-static Index term_index(Emit *e, const Def *d, long t)
-{
-    Shape kept = {0};
-    for (int i = 0; i < d->domain.rank; i++)
-        if (!(d->reduced >> i & 1)) kept.size[kept.rank++] = d->domain.size[i];
-    Index open = open_index(e, &kept, kept.rank), ix = {.rank = d->domain.rank};
-    for (int i = d->domain.rank, k = kept.rank; i-- > 0;) {
-        long size = 1;
-        ix.run[i] = 1;
-        if (!(d->reduced >> i & 1)) {
-            ix.at[i] = open.at[--k];
-            continue;
-        }
-        size_is_const(d->domain.size[i], &size);
-        ix.at[i] = affine_const(size_const(t % size));
-        t /= size;
-    }
-    return ix;
-}
-
-/* A window of a few elements, term by term: the result is stored once and never read. */
-static void emit_few(Emit *e, const Def *d, long terms)
-{
-    const Node *n = d->node;
-    Frag sum = {0};
-    for (int i = e->k->n_rows; i < d->domain.rank; i++)
-        if (!(d->reduced >> i & 1)) open_loop(e, d->domain.size[i]);
-    e->counts.n = 0;
-    for (long t = 0; t < terms; t++) {
-        Index ix = term_index(e, d, t);
-        count_values(e, n->in[0], &ix);
-    }
-    for (long t = 0; t < terms; t++) {
-        Index ix = term_index(e, d, t);
-        Frag both[2] = {sum, value_of(e, n->in[0], &ix)};
-        sum = t ? apply_template(op_info[n->op].value, n->type.elem, both) : both[1];
-    }
-    Index ix = open_index(e, &n->type.shape, n->type.shape.rank);
-    store_all(e, d, &ix, sum);
-    for (int i = d->domain.rank; i-- > e->k->n_rows;)
-        if (!(d->reduced >> i & 1)) close_loop(e, d->domain.size[i], true);
-}
-
 void emit_fold(Emit *e, const Def *d)
 {
-    enum { FEW = 9 };
     FoldShape f = fold_shape(e->k, d);
     int rows = e->k->n_rows;
-    long terms = d->is_product || op_info[d->node->op].class != CLASS_FOLD ? 0 : terms_of_fold(d);
-    if (f.in_memory && !f.over_rows && terms > 1 && terms <= FEW) {
-        emit_few(e, d, terms);
-        return;
-    }
     if (f.in_memory && !f.over_rows) fill(e, d->home, d->node, rows, fold_first(d->node));
     for (int i = rows; i <= f.last_kept; i++) open_loop(e, d->domain.size[i]);
     e->counts.n = 0;

@@ -106,12 +106,21 @@ static bool is_real_fold(const Node *n)
     return elem_is_real(e) && e != ELEM_F16;
 }
 
+/* A sum of a few terms over so few elements that it is written inside its user. */
+static bool is_tiny_sum(const Node *n)
+{
+    bool tiny = n->op == OP_SUM && is_real_fold(n) && is_tiny(&n->in[0]->type.shape);
+    return tiny && folded_terms(n, 0) <= UNROLL_TERMS;
+}
+
 bool is_window_fold(const Node *n)
 {
-    if (!is_real_fold(n) || is_tiny(&n->in[0]->type.shape)) return false;
+    if (!is_real_fold(n)) return false;
     int rank = n->in[0]->type.shape.rank, tail = rank;
     while (tail > 0 && n->attr.axes >> (tail - 1) & 1) tail--;
+    bool in_turn = n->attr.axes & ((1u << tail) - 1); /* a kept axis lies behind a folded one */
     long terms = folded_terms(n, 0);
+    if (is_tiny(&n->in[0]->type.shape) && (!in_turn || is_tiny_sum(n))) return false;
     return terms > 1 && terms <= WINDOW_TERMS && folded_terms(n, tail) <= UNROLL_TERMS;
 }
 
@@ -119,10 +128,7 @@ long unrolled_terms(const Node *n)
 {
     long k;
     if (is_window_fold(n)) return folded_terms(n, 0);
-    if (!is_small_product(n)) {
-        bool tiny_sum = n->op == OP_SUM && is_real_fold(n) && is_tiny(&n->in[0]->type.shape);
-        return tiny_sum && folded_terms(n, 0) <= UNROLL_TERMS ? folded_terms(n, 0) : 0;
-    }
+    if (!is_small_product(n)) return is_tiny_sum(n) ? folded_terms(n, 0) : 0;
     const Shape *a = &n->in[0]->type.shape;
     return size_is_const(a->size[a->rank - 1], &k) && k <= UNROLL_TERMS ? k : 0;
 }
