@@ -130,6 +130,7 @@ static inline int nn_pixels_of(const struct nn_conv_sizes *s, int m, int lanes, 
 #define nn_correlate NN_NAME(nn_correlate)
 #define nn_correlate_rows NN_NAME(nn_correlate_rows)
 #define nn_copy_one NN_NAME(nn_copy_one)
+#define nn_gather NN_NAME(nn_gather)
 #define nn_pack_forward NN_NAME(nn_pack_forward)
 #define nn_pack_wide NN_NAME(nn_pack_wide)
 #define nn_conv_forward NN_NAME(nn_conv_forward)
@@ -287,7 +288,20 @@ NN_INLINE void nn_copy_one(char *to, const char *from, size_t bytes)
         memcpy(to, from, sizeof(double));
 }
 
-/* w[P][Q][C][O] = k[O][C][P][Q] */
+/* n elements that lie `step` apart; in groups of 16 without a loop */
+NN_INLINE void nn_gather(char *to, const char *from, size_t n, size_t step, size_t bytes)
+{
+    if (n == 16 && bytes == sizeof(float)) {
+        float v[16];
+        for (int i = 0; i < 16; i++)
+            memcpy(&v[i], from + (size_t)i * step, sizeof v[i]);
+        memcpy(to, v, sizeof v);
+    } else
+        for (size_t i = 0; i < n; i++)
+            nn_copy_one(to + i * bytes, from + i * step, bytes);
+}
+
+/* w[P][Q][C][O] = k[O][C][P][Q], of 16 maps after another, whose kernels the cache holds */
 static void nn_pack_forward(const struct nn_conv_sizes *s, const char *k, char *w, size_t bytes)
 {
     const size_t O = (size_t)s->y[2], C = (size_t)s->x[2];
@@ -295,9 +309,8 @@ static void nn_pack_forward(const struct nn_conv_sizes *s, const char *k, char *
     for (size_t o = 0; o < O; o += 16)
         for (size_t c = 0; c < C; c++)
             for (size_t t = 0; t < taps; t++)
-                for (size_t i = o; i < o + 16 && i < O; i++)
-                    nn_copy_one(w + ((t * C + c) * O + i) * bytes,
-                                k + ((i * C + c) * taps + t) * bytes, bytes);
+                nn_gather(w + ((t * C + c) * O + o) * bytes, k + ((o * C + c) * taps + t) * bytes,
+                          O - o < 16 ? O - o : 16, C * taps * bytes, bytes);
 }
 
 /* wide[P][Q + (p - 1) stride][C][p][O] = w[P][Q][C][O], moved by the stride for each pixel */

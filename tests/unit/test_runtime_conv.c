@@ -124,6 +124,24 @@ static float *floats(const double *v, size_t n)
     return f;
 }
 
+/* Kernels that are packed already give the same bits. */
+#define CHECK_PACKED(T, conv, work)                                                               \
+    static void check_packed_##T(const Case *c, const T *x, const T *k, const T *y, const T *bias)   \
+    {                                                                                             \
+        const size_t O = (size_t)c->s.y[2], C = (size_t)c->s.x[2], n = kernel_count(&c->s);       \
+        const size_t taps = product(c->s.window, 2), size = product(c->s.y, 3) * (size_t)c->N;    \
+        T *p = malloc((n + !n) * sizeof *p), *z = malloc((size + !size) * sizeof *z);             \
+        const size_t bytes = (work);                                                              \
+        void *ws = bytes ? malloc(bytes) : NULL;                                                  \
+        for (size_t i = 0; i < n; i++)                                                            \
+            p[(i % taps * C + i / taps % C) * O + i / taps / C] = k[i];                           \
+        conv(c->N, &c->s, x, p, z, bias, c->flags | NN_PACKED, ws);                               \
+        ck_assert_msg(!memcmp(y, z, size * sizeof *z), "packed, %s: other bits", nn_isa_name());  \
+        free(p), free(z), free(ws);                                                               \
+    }
+CHECK_PACKED(float, nn_conv, nn_conv_packed_work(&c->s))
+CHECK_PACKED(double, nn_conv_d, 0)
+
 static void run_float(const Case *c, Arrays *a, int which)
 {
     float *v[4], nan_ = NAN;
@@ -139,6 +157,8 @@ static void run_float(const Case *c, Arrays *a, int which)
         nn_conv_data(c->N, &c->s, v[Y], v[K], v[X], ws);
     else
         nn_conv_weights(c->N, &c->s, v[X], v[Y], v[K], ws);
+    if (which == Y)
+        check_packed_float(c, v[X], v[K], v[Y], v[BIAS]);
     for (size_t i = 0; i < a->n[which]; i++)
         a->v[which][i] = v[which][i];
     for (int i = 0; i < 4; i++)
@@ -159,6 +179,8 @@ static void run_double(const Case *c, Arrays *a, int which)
         nn_conv_data_d(c->N, &c->s, v[Y], v[K], v[X], ws);
     else
         nn_conv_weights_d(c->N, &c->s, v[X], v[Y], v[K], ws);
+    if (which == Y)
+        check_packed_double(c, v[X], v[K], v[Y], v[BIAS]);
     free(ws);
 }
 
