@@ -12,7 +12,7 @@ static Node *make(Graph *g, Op op, const Attr *attr, Type type, int n, Node *con
 
 Node *n_const(Graph *g, Elem e, double v)
 {
-    Attr a = {.num = e == ELEM_F16 ? eval_convert(ELEM_REAL, e, v) : v};
+    Attr a = {.num = eval_rounds(e) ? eval_convert(ELEM_REAL, e, v) : v};
     return make(g, OP_CONST, &a, (Type){.elem = e}, 0, NULL);
 }
 

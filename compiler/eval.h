@@ -8,6 +8,7 @@
 double eval_map(Op op, Elem in, Elem out, const double *v);
 /* v, a value of type `from`, as a value of type `to`. */
 double eval_convert(Elem from, Elem to, double v);
+bool eval_rounds(Elem e);   /* is a real of this type less than a double? */
 /* The value of an f16 with these bits. */
 double half_value(unsigned bits);
 /* The bits of v, which is a half. */

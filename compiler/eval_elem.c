@@ -1,7 +1,7 @@
 /* eval_elem.c - the arithmetic of single elements in the interpreter.
  * In: elements as doubles, and their types. Out: the element that the operator gives. A double is
- * exact for integers, rounded for f16, and left as it is for all other reals. Integers wrap,
- * integer quotients round down, reals that become integers are cut off and saturate. */
+ * exact for integers, rounded for f16, and for f32 where `real` is a double; other reals are left
+ * as they are. Integers wrap, integer quotients round down, reals that become integers are cut off and saturate. */
 #include "eval.h"
 
 #include <math.h>
@@ -55,10 +55,13 @@ static double saturate(Elem e, double v)
     return v <= lo ? lo : v >= hi ? hi : trunc(v);
 }
 
+bool eval_rounds(Elem e) { return e == ELEM_F16 || (e == ELEM_F32 && options.f64); }
+
 double eval_convert(Elem from, Elem to, double v)
 {
     if (to == ELEM_BOOL) return v != 0;
     if (to == ELEM_F16) return round_half(v);
+    if (eval_rounds(to)) return (double)(float)v;
     if (!elem_is_int(to)) return v;
     return elem_is_real(from) ? saturate(to, v) : wrap(to, (int64_t)v);
 }

@@ -270,7 +270,7 @@ static void eval_concat(const Node *n, Tensor *const *in, Tensor *y)
 static double dot(Elem e, const double *a, const double *b, long step, long count)
 {
     double sum = 0;
-    if (elem_is_real(e) && e != ELEM_F16) {
+    if (elem_is_real(e) && !eval_rounds(e)) {
         for (long j = 0; j < count; j++) sum += a[j] * b[j * step];
         return sum;
     }

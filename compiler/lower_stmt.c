@@ -222,7 +222,11 @@ static void lower_update(Env *e, const Stmt *s)
         diag_here(d, "%s", "");
         diag_context(d, s->span);
         if (low->scan)
-            diag_hint(d, "carry the value as a state of the scan and update once behind it");
+            diag_hint(d, e->decl && e->decl->kind == DECL_LAYER
+                             ? "apply `%s` to all steps at once, outside of the scan; or carry its "
+                               "state as a state of the scan and update it once behind it"
+                             : "carry the value as a state of the scan and update once behind it",
+                      e->decl ? e->decl->name.s : "");
         return;
     }
     Slot *own = s->target->kind == EX_NAME && e->inst && e->decl->kind == DECL_LAYER

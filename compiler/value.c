@@ -2,6 +2,7 @@
  * and the name of a NumPy or JSON file. Out: a tensor of the element type the entry asks for; a
  * value that does not fit it is an error, never rounded silently. */
 #include "command.h"
+#include "eval.h"
 
 #include <errno.h>
 #include <math.h>
@@ -31,7 +32,7 @@ Tensor *tensor_to(const Tensor *t, Elem e, const char **error)
                                              elem_text(e), lo, hi);
             return NULL;
         }
-        to->v[i] = v;
+        to->v[i] = eval_rounds(e) ? eval_convert(ELEM_REAL, e, v) : v;
     }
     return to;
 }

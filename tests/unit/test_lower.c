@@ -363,6 +363,13 @@ static const struct {
     {"param w: real[40000, 40000] ~ normal(0, 1); entry f(x: real) -> real = x * w[0, 0];",
      "E0605"},
     {"dim N in 1..100000; entry f(x: real[N]) -> real[N, N] = x[:, new] @ x[new, :];", "E0605"},
+    /* the windows and their products would be too large, but convolutions do not store them */
+    {"import std.conv; dim N in 1..64; net = Conv2d[64, 3, pad = 1];"
+     "entry f(x: real[N, 64, 64, 64]) { L = sum(net(x)^2); update params = params - grad(L, params); }", ""},
+    {"import std.conv; dim N in 1..64; net = Conv2d[64, 3, pad = 1];"
+     "entry f(x: real[N, 64, 64, 64]) -> real[N, 64, 64, 64] { L = sum(net(x)^2); return grad(L, x); }", ""},
+    {"import std.conv; dim N in 1..4096; net = Conv2d[64, 3, pad = 1];"
+     "entry f(x: real[N, 1, 64, 64]) -> real = sum(net(x)^2);", "E0605"},
     {"entry f(x: real[0]) -> real = sum(x);", ""},
     {"entry f(x: real[2, 2, 2, 2, 2, 2, 2, 2, 2]) -> real = sum(x);", "E0304"},
     {"entry f(x: real[3]) -> real[3] = Dropout[2](x);", "E0312"},
