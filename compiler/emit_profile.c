@@ -93,7 +93,7 @@ void print_profile_table(Text *out, const ProfileRows *rows)
                                                 : format("(%d)-(%d)", q.first, q.last);
         text_add(out, "    {\"%s\", \"%s\",\n", r->e->c->entry->name, numbers);
         print_literal(out, q.equation);
-        text_add(out, "        \"%s\", %d, 0, 0, 0, 0},\n", q.place, r->inside);
+        text_add(out, "        \"%s\", %d, 0, 0, 0, 0, 0},\n", q.place, r->inside);
     }
     text_add(out, "};\n");
 }
@@ -123,6 +123,7 @@ static const char row_type[] =
     "    const char *place;    /* of that one in the source */\n"
     "    int inside; /* the row of the recurrence whose step it is part of, or -1 */\n"
     "    uint64_t calls, nanoseconds;\n"
+    "    uint64_t least; /* nanoseconds of a call */\n"
     "    double operations, bytes; /* a multiply-add is two; each array counts once a call */\n"
     "} nn_profile_row;\n#endif\n";
 

@@ -165,7 +165,7 @@ NN_NOINLINE void nn_columns(struct nn_panel *p, int M, int N, const float *A, co
             p->ldb = (size_t)(nv * NN_VL);
             b = ws;
         }
-        p->fetch = far & ~(v ? NN_FETCH_A : 0u) & ~(copy ? NN_FETCH_B : 0u);
+        p->fetch = far & ~(unsigned)(v ? NN_FETCH_A : 0) & ~(unsigned)(copy ? NN_FETCH_B : 0);
         nn_row_chunks(p, M, nv, A, b, C + j);
     }
 }

@@ -18,6 +18,7 @@ typedef struct nn_profile_row {
     const char *place;    /* of that one in the source */
     int inside;           /* the row of the recurrence whose step it is part of, or -1 */
     uint64_t calls, nanoseconds;
+    uint64_t least; /* nanoseconds of a call */
     double operations, bytes; /* a multiply-add is two; each array counts once a call */
 } nn_profile_row;
 #endif
@@ -37,9 +38,10 @@ static inline uint64_t nn_nanoseconds(void)
 static inline void nn_profile_add(nn_profile_row *row, uint64_t start, double operations,
                                   double bytes)
 {
-    const uint64_t now = NN_NANOSECONDS();
+    const uint64_t now = NN_NANOSECONDS(), took = now > start ? now - start : 0;
+    if (!row->calls || took < row->least) row->least = took;
     row->calls++;
-    row->nanoseconds += now > start ? now - start : 0;
+    row->nanoseconds += took;
     row->operations += operations;
     row->bytes += bytes;
 }
@@ -52,7 +54,7 @@ static inline void nn_profile_add(nn_profile_row *row, uint64_t start, double op
 static inline void nn_profile_clear(nn_profile_row *rows, int n)
 {
     for (int i = 0; i < n; i++) {
-        rows[i].calls = rows[i].nanoseconds = 0;
+        rows[i].calls = rows[i].nanoseconds = rows[i].least = 0;
         rows[i].operations = rows[i].bytes = 0;
     }
 }
@@ -74,15 +76,34 @@ static inline void nn_profile_rate(FILE *to, double amount, double seconds)
     else fprintf(to, " %8s", "");
 }
 
+/* What the operations of a call take at NN_PEAK of them a second, as a share of the least time. */
+static inline void nn_profile_floor(FILE *to, const nn_profile_row *row)
+{
+#ifdef NN_PEAK
+    const double call = row->operations / (double)row->calls, least = (double)row->least * 1e-9;
+    if (least > 0) fprintf(to, " %5.0f %%", 100 * call / (NN_PEAK * least));
+    else fprintf(to, " %7s", "");
+#else
+    (void)to, (void)row;
+#endif
+}
+
+#ifdef NN_PEAK
+#define NN_PROFILE_FLOOR "   floor"
+#else
+#define NN_PROFILE_FLOOR ""
+#endif
+
 static inline void nn_profile_line(FILE *to, const nn_profile_row *rows, const nn_profile_row *row,
                                    double whole)
 {
     const double seconds = (double)row->nanoseconds * 1e-9;
     const double calls = (double)row->calls;
-    fprintf(to, "%6.2f %% %9.0f %11.6f %10.2f", whole > 0 ? 100 * seconds / whole : 0.0, calls,
-            seconds, seconds / calls * 1e6);
+    fprintf(to, "%6.2f %% %9.0f %11.6f %10.2f %10.2f", whole > 0 ? 100 * seconds / whole : 0.0,
+            calls, seconds, seconds / calls * 1e6, (double)row->least * 1e-3);
     nn_profile_rate(to, row->operations, seconds);
     nn_profile_rate(to, row->bytes, seconds);
+    nn_profile_floor(to, row);
     fprintf(to, "   ");
     for (int i = row->inside; i >= 0; i = rows[i].inside) fprintf(to, "  ");
     fprintf(to, "%s %s%s%s\n", row->numbers, row->equation, *row->place ? "   " : "", row->place);
@@ -101,8 +122,8 @@ static inline void nn_profile_print(FILE *to, const nn_profile_row *rows, int n)
         const double seconds = nn_profile_seconds(rows, i, end);
         fprintf(to, "%s: %.0f calls, %.6f s in its kernels, %.2f %% of all\n", rows[i].function,
                 (double)rows[i].calls, seconds, whole > 0 ? 100 * seconds / whole : 0.0);
-        fprintf(to, "%8s %9s %11s %10s %8s %8s   %s\n", "share", "calls", "seconds", "us/call",
-                "GFLOP/s", "GB/s", "equation");
+        fprintf(to, "%8s %9s %11s %10s %10s %8s %8s%s   %s\n", "share", "calls", "seconds",
+                "us/call", "least us", "GFLOP/s", "GB/s", NN_PROFILE_FLOOR, "equation");
         for (int k = i; k < end; k++)
             if (rows[k].calls) nn_profile_line(to, rows, &rows[k], whole);
         fprintf(to, "\n");

@@ -264,12 +264,15 @@ for flag in -DNN_ONE_ISA -DNN_SCALAR -UNN_ONE_ISA; do
     expect 0 "steps: right" profiled profiled $flag
 done
 expect 0 "steps: right" profiled profiled_single -DNN_ONE_ISA
+expect 0 "GB/s   floor   equation" profiled profiled -DNN_ONE_ISA -DNN_PEAK=1e9
+expect 0 "steps: right" profiled profiled
 expect 0 "scores: 2 calls" profiled/main
 expect 0 "(1) out = x @ W   timed.nn:8" profiled/main
 expect 0 "train: 5 calls" profiled/main
 for level in scalar sse2; do
     expect 0 "steps: right" env NN_ISA=$level profiled/main
 done
+is "no floor without NN_PEAK" sh -c '! profiled/main | grep floor'
 is "an entry without calls has no lines" sh -c '! profiled/main | grep never'
 is "nothing is measured without --profile" sh -c '! grep -i "NN_START\|profile\|stdio" unprofiled/timed.[ch]'
 without_profile profiled/timed.c >profiled/functions

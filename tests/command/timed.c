@@ -19,6 +19,7 @@ static void expect(int holds, const nn_profile_row *r, const char *what)
 /* scores(3), twice; train(5, 3) three times and train(2, 8) twice: 5 calls, 19 steps. */
 static void check_row(const nn_profile_row *rows, const nn_profile_row *r)
 {
+    expect(r->least * r->calls <= r->nanoseconds, r, "no call takes less than the least");
     if (r->inside >= 0) {
         steps++;
         expect(r->calls == 19, r, "19 steps");
@@ -51,7 +52,7 @@ int main(void)
     timed_profile(stdout);
     timed_profile_clear();
     for (int i = 0; i < n; i++)
-        expect(!rows[i].calls && !rows[i].nanoseconds && !(rows[i].operations > 0), &rows[i],
+        expect(!rows[i].calls && !rows[i].nanoseconds && !rows[i].least && !(rows[i].operations > 0), &rows[i],
                "cleared");
     printf("%d rows, %d called, %s steps: %s\n", n, called, steps ? "with" : "without",
            failed ? "wrong" : "right");
