@@ -117,11 +117,10 @@ static const Output *returns_set(const Entry *e)
 static void report_learning(const Entry *e)
 {
     const Update *u = learns(e);
-    Diag *d = u ? error_at("E0606", u->span, "entry `%s` updates `%s`, which --weights makes a constant",
-                           e->name, u->slot->path)
-                : error_at("E0606", returns_set(e)->span,
-                           "entry `%s` returns a set of parameters, which --weights makes constants",
-                           e->name);
+    Diag *d = u ? error_at("E0606", u->span, "entry `%s` updates `%s`, which --weights makes a "
+                           "constant", e->name, u->slot->path)
+                : error_at("E0606", returns_set(e)->span, "entry `%s` returns a set of parameters, "
+                           "which --weights makes constants", e->name);
     diag_hint(d, "leave `%s` out of --entries, or compile without --weights and load the file "
                  "when the program runs", e->name);
 }
@@ -143,7 +142,9 @@ static bool choose_entries(Program *p)
         else if (!asked) text_add(&out, "%s`%s`", out.n ? ", " : "", e->name);
     }
     p->entries.n = kept;
-    if (out.n) fprintf(stderr, "nnc: note: without %s: with --weights the parameters are constants\n", out.s);
+    if (out.n)
+        fprintf(stderr, "nnc: note: without %s: with --weights the parameters are constants\n",
+                out.s);
     return good;
 }
 
@@ -241,8 +242,8 @@ bool embed_weights(Program *p, int *code)
     }
     Machine *m = machine_new(p, 0);
     if (!load_params(m, options.weights, given, &error)) {
-        fprintf(stderr, "nnc: %s\nhint: names, types and shapes are those of the parameters in `%s`;"
-                        " nn_save writes such files\n", error, settings.args.at[0]);
+        fprintf(stderr, "nnc: %s\nhint: names, types and shapes are those of the parameters in "
+                        "`%s`; nn_save writes such files\n", error, settings.args.at[0]);
         *code = EXIT_IO;
         return false;
     }

@@ -59,7 +59,7 @@ static cJSON *read_header(const char *path)
 
 static const char *const dtype_names[] = {"F32", "F64", "F16", "I32", "U8", "I8", "BOOL", "U64"};
 
-/* A row for a tensor of the file that the program does not have; false: of no type or rank known. */
+/* A row for a tensor that only the file has; false: its type or rank is not known. */
 static bool foreign_row(const cJSON *x, const char *name, nn_tensor *row)
 {
     const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(x, "dtype"));
@@ -157,7 +157,8 @@ static void take_values(const Rows *r)
     const nn_group *g = &r->group;
     for (int i = 0; i < g->count; i++)
         for (long k = 0; r->of[i] && k < r->of[i]->count; k++)
-            r->of[i]->v[k] = element((const char *)g->base + g->table[i].offset, g->table[i].type, k);
+            r->of[i]->v[k] =
+                element((const char *)g->base + g->table[i].offset, g->table[i].type, k);
 }
 
 /* Do the names of the file begin with "params." or "state."? */

@@ -130,8 +130,8 @@ static Node *fold_table(Simplifier *s, Node *n)
     eval_node(n, in, &(Surroundings){dims, NULL, NULL, NULL}, y);
     if (!n->type.shape.rank) return n_const(s->g, n->type.elem, y->v[0]);
     if (!weight) return n_table(s->g, n->type, y->v);
-    bool same = n->op == OP_RESHAPE;
-    return n_weight(s->g, n->type, same ? known_values(weight) : y->v, weight, same ? "" : "_folded");
+    if (n->op == OP_RESHAPE) return n_weight(s->g, n->type, known_values(weight), weight, "");
+    return n_weight(s->g, n->type, y->v, weight, "_folded");
 }
 
 Node *fold_weights(Simplifier *s, Node *n)

@@ -1,8 +1,8 @@
 /* weights.c - work on weights that needs to be done once.
- * In: an entry behind layout, where convolutions are known. Out: under --weights a copy of it in which
- * weights that are only moved are weights themselves, a constant scale and shift of every channel
- * behind a product or a convolution (a normalisation, say) are in its kernel and its bias, and kernels
- * lie in the order in which nn_conv reads them. An entry without weights stays as it is. */
+ * In: an entry behind layout, where convolutions are known. Out: under --weights a copy of it in
+ * which weights that are only moved are weights themselves, a constant scale and shift of every
+ * channel behind a product or a convolution (a normalisation, say) are in its kernel and its bias,
+ * and kernels lie in the order in which nn_conv reads them. Without weights the entry stays as it is. */
 #include "kernel.h"
 #include "known.h"
 #include "layout.h"
@@ -46,7 +46,10 @@ static int channel_axis(const Shape *s)
 }
 
 /* Every axis but that of the channels. */
-static unsigned other_axes(const Shape *s) { return ((1u << s->rank) - 1) & ~(1u << channel_axis(s)); }
+static unsigned other_axes(const Shape *s)
+{
+    return ((1u << s->rank) - 1) & ~(1u << channel_axis(s));
+}
 
 /* How many channels; 0: unknown. */
 static long channels_of(const Shape *s)
@@ -98,7 +101,8 @@ static bool find_channels(const Simplifier *s, Node *n, Channels *c)
     }
     c->product = n;
     bool product = n->op == OP_MATMUL || (n->op == OP_CONV && n->attr.k);
-    return product && is_single(s, n) && is_weight(n->in[1]) && channel_axis(&n->type.shape) == n->type.shape.rank - 1 &&
+    return product && is_single(s, n) && is_weight(n->in[1]) &&
+           channel_axis(&n->type.shape) == n->type.shape.rank - 1 &&
            channels_of(&n->type.shape) == c->count;
 }
 
@@ -181,7 +185,8 @@ static Node *fold_divisor(Simplifier *s, Node *n)
 {
     Node *w = n->op == OP_DIV ? n->in[1] : n;
     if (w->op == OP_BROADCAST) w = w->in[0];
-    if (n->op != OP_DIV || !is_weight(w) || !is_single(s, w) || !is_single(s, n->in[1])) return NULL;
+    if (n->op != OP_DIV || !is_weight(w)) return NULL;
+    if (!is_single(s, w) || !is_single(s, n->in[1])) return NULL;
     long count = shape_upper(&w->type.shape);
     double *to = NEW_N(double, count + 1);
     for (long i = 0; i < count; i++) to[i] = 1 / known_values(w)[i];
