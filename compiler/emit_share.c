@@ -21,7 +21,7 @@ const char *share_cost(const Emit *e, const Scope *s, SizeRef size, bool *worth)
     return format(one < 10 ? "%.2g" : "%.0f", one);
 }
 
-/* The loops of a kernel come in the order in which they were sketched. Rows are locals of the routine. */
+/* The loops of a kernel come in the order in which they were sketched. Rows are the routine's own. */
 bool share_loop(Emit *e, const Scope *s, SizeRef size, const char *pragma)
 {
     if (e->sketch) return sketch_loop(e, s, size, pragma);

@@ -145,7 +145,8 @@ static void name_hole(Routine *r, Identifiers *ids, int hole)
 static const char *layer_of(const Node *n)
 {
     if (n->layer) return n->layer;
-    return n->adjoint_of && n->adjoint_of->layer ? format("%s_backward", n->adjoint_of->layer) : NULL;
+    const char *forward = n->adjoint_of ? n->adjoint_of->layer : NULL;
+    return forward ? format("%s_backward", forward) : NULL;
 }
 
 /* The layer of a value, or of what it is made from. */
@@ -182,7 +183,8 @@ static const char *routine_name(const Routine *r)
     const char *entry = c_identifier(s->e->c->entry->name);
     if (r->uses.n == 1) return format("%s_rows_%d", entry, number_of(s->e, s->k->defs.at[0]));
     const Node *last = s->k->defs.at[s->k->defs.n - 1]->node;
-    const char *part = s->k->defs.n == 1 && is_gradient(&(Hole){.node = last}) ? own_name(s->e, last) : layer_of_kernel(s);
+    const bool gradient = s->k->defs.n == 1 && is_gradient(&(Hole){.node = last});
+    const char *part = gradient ? own_name(s->e, last) : layer_of_kernel(s);
     if (!part) part = s->k->defs.at[0]->copies.n ? "update" : "loop";
     bool shared = false;
     for (int i = 0; i < r->uses.n; i++) shared |= r->uses.at[i]->e != s->e;
