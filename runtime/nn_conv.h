@@ -194,7 +194,7 @@ static struct nn_taps nn_inside(const struct nn_axis *x)
     return (struct nn_taps){first, end - first};
 }
 
-/* Outputs from (y, x) on, all with the same taps: M in a row, `times` such rows; or down a column. */
+/* Outputs from (y, x) on, with the same taps: M in a row, `times` such rows; or down a column. */
 static void nn_correlate_strip(const struct nn_correlation *q, const char *in, char *out, int y,
                                int x, int M, int times, int down)
 {

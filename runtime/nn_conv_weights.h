@@ -3,9 +3,9 @@
  *
  * In come images and the gradients dy of the outputs, out goes the sum over all outputs.  The taps
  * of one row of the window that see the same outputs are the rows of one product, which sums over
- * the outputs of a row.  With few maps, several pixels of dy are one with more maps and a wider
- * window, whose shifted parts are added at the end.  Meant to be included inside `#ifdef NN_ISA`,
- * after nn_conv_data.h. */
+ * the outputs of a row; where that is faster, borders are left out of it and follow.  With few
+ * maps, several pixels of dy are one with more maps and a wider window, whose shifted parts are
+ * added at the end.  Meant to be included inside `#ifdef NN_ISA`, after nn_conv_data.h. */
 #ifdef NN_ISA
 
 #ifndef NN_CONV_WEIGHTS_ONCE
@@ -20,6 +20,9 @@ struct nn_weight_sums {
 #endif
 
 #define nn_outputs_of NN_NAME(nn_outputs_of)
+#define nn_weights_strip NN_NAME(nn_weights_strip)
+#define nn_taps_alike NN_NAME(nn_taps_alike)
+#define nn_parts_borders NN_NAME(nn_parts_borders)
 #define nn_weights_rows NN_NAME(nn_weights_rows)
 #define nn_weights_part NN_NAME(nn_weights_part)
 #define nn_weights_begin NN_NAME(nn_weights_begin)
@@ -39,41 +42,96 @@ static struct nn_taps nn_outputs_of(const struct nn_axis *x, int t)
     return (struct nn_taps){first, end > first ? end - first : 0};
 }
 
-/* Rows y .. y + n of one image: w[p][q ..][C][O] += x' dy for each row p of the window.  Taps of
- * one row that see the same outputs, and lie side by side, are rows of one product; of all rows
- * w[P Q C] only from .. to - 1 are computed. */
-static void nn_weights_rows(const struct nn_correlation *g, const char *x, const char *dy, char *w,
-                            int y, int n, int from, int to)
+/* The outputs `at` of rows y0 .. y1 - 1 and the taps t of row p of the window, which see all of
+ * them: w[p][t][C][O] += x' dy, of which only the rows from .. to - 1 of w[P Q C] are computed. */
+static void nn_weights_strip(const struct nn_correlation *g, const char *x, const char *dy, char *w,
+                             int y0, int y1, int p, struct nn_taps at, struct nn_taps t, int from,
+                             int to)
 {
     const struct nn_axis *r = &g->rows, *c = &g->columns;
-    const int channels = g->channels;
-    const size_t C = (size_t)channels, O = (size_t)g->maps, row = (size_t)c->in * C;
+    const size_t C = (size_t)g->channels, O = (size_t)g->maps, row = (size_t)c->in * C;
+    const int start = (p * c->taps + t.first) * g->channels, end = start + t.n * g->channels;
+    const int first = start > from ? start : from, last = end < to ? end : to;
+    const size_t near = (size_t)c->stride * C, far = (size_t)r->stride * row;
+    const size_t begin = (size_t)(y0 * r->stride - r->pad + p * r->dilation) * row +
+                         (size_t)(at.first * c->stride - c->pad + t.first * c->dilation) * C;
+    struct nn_strip s = {last - first, g->maps, at.n, y1 - y0, 1, near, far, O, g->c_row, O,
+                         NULL, NN_ACC, 1, 0, 0};
+    if (at.n <= 0 || last <= first)
+        return;
+    if (at.n == 1) { /* a column: one product down the rows */
+        s.K = s.blocks;
+        s.blocks = 1;
+        s.cas = far;
+        s.ldb = g->c_row;
+    }
+    g->strip(&s, x + (begin + (size_t)(first - start)) * g->bytes,
+             dy + ((size_t)y0 * g->c_row + (size_t)at.first * O) * g->bytes,
+             w + (size_t)first * O * g->bytes);
+}
+
+/* taps from q on, side by side, that see the same outputs */
+static struct nn_taps nn_taps_alike(const struct nn_axis *c, int q)
+{
+    const struct nn_taps xs = nn_outputs_of(c, q);
+    int n = 1;
+    for (; q + n < c->taps && c->dilation == 1; n++) {
+        const struct nn_taps next = nn_outputs_of(c, q + n);
+        if (next.first != xs.first || next.n != xs.n)
+            break;
+    }
+    return (struct nn_taps){q, n};
+}
+
+/* Is it faster to have all taps together for the outputs that all of them see, and those at the
+ * borders one by one, far apart?  For n rows; a product also reads and stores its part of w. */
+static int nn_parts_borders(const struct nn_correlation *g, int n)
+{
+    const struct nn_axis *c = &g->columns;
+    const int lanes = g->bytes == sizeof(float) ? NN_ORDER_LANES : 1, C = g->channels;
+    const struct nn_taps inside = nn_inside(c);
+    const double vectors = 2.0 * C * ((g->maps + lanes - 1) / lanes);
+    double together = 0, parted = nn_strip_cost(c->taps * C, g->maps, inside.n * n, lanes) +
+                                  vectors * c->taps;
+    if (c->dilation != 1)
+        return 0;
+    for (int q = 0; q < c->taps;) {
+        const struct nn_taps t = nn_taps_alike(c, q);
+        together += nn_strip_cost(t.n * C, g->maps, nn_outputs_of(c, q).n * n, lanes) +
+                    vectors * t.n;
+        q += t.n;
+    }
+    for (int x = 0; x < c->out; x++) {
+        const int taps = nn_taps_at(c, x).n;
+        if (x < inside.first || x >= inside.first + inside.n)
+            parted += nn_strip_cost(taps * C, g->maps, n, lanes) + vectors * taps;
+    }
+    return 1.1 * parted < together;
+}
+
+/* Rows y .. y + n of one image, for each row p of the window.  Taps that see the same outputs, and
+ * lie side by side, are rows of one product. */
+static void nn_weights_rows(const struct nn_correlation *g, const char *x, const char *dy, char *w,
+                            int y, int n, int parts, int from, int to)
+{
+    const struct nn_axis *r = &g->rows, *c = &g->columns;
+    const struct nn_taps all = {0, c->taps}, inside = nn_inside(c);
     for (int p = 0; p < r->taps; p++) {
         const struct nn_taps ys = nn_outputs_of(r, p);
         const int y0 = ys.first > y ? ys.first : y;
         const int y1 = ys.first + ys.n < y + n ? ys.first + ys.n : y + n;
-        if ((p + 1) * c->taps * channels <= from || p * c->taps * channels >= to || y1 <= y0)
+        if (y1 <= y0)
             continue;
-        for (int q = 0, wide; q < c->taps; q += wide) {
-            const struct nn_taps xs = nn_outputs_of(c, q);
-            for (wide = 1; q + wide < c->taps && c->dilation == 1; wide++) {
-                const struct nn_taps next = nn_outputs_of(c, q + wide);
-                if (next.first != xs.first || next.n != xs.n)
-                    break;
-            }
-            const int first = (p * c->taps + q) * channels, end = first + wide * channels;
-            const int begin = first > from ? first : from;
-            if (xs.n == 0 || begin >= to || end <= from)
-                continue;
-            const struct nn_strip s = {
-                (end < to ? end : to) - begin, g->maps, xs.n, y1 - y0, 1, (size_t)c->stride * C,
-                (size_t)r->stride * row, O, g->c_row, O, NULL, NN_ACC, 1, 0, 0};
-            const size_t at = (size_t)(y0 * r->stride - r->pad + p * r->dilation) * row +
-                              (size_t)(xs.first * c->stride - c->pad + q * c->dilation) * C +
-                              (size_t)(begin - first);
-            g->strip(&s, x + at * g->bytes,
-                     dy + ((size_t)y0 * s.bos + (size_t)xs.first * O) * g->bytes,
-                     w + (size_t)begin * O * g->bytes);
+        if (parts)
+            nn_weights_strip(g, x, dy, w, y0, y1, p, inside, all, from, to);
+        for (int i = 0; i < c->out && parts; i++)
+            if (i < inside.first || i >= inside.first + inside.n)
+                nn_weights_strip(g, x, dy, w, y0, y1, p, (struct nn_taps){i, 1}, nn_taps_at(c, i),
+                                 from, to);
+        for (int q = 0; q < c->taps && !parts;) {
+            const struct nn_taps t = nn_taps_alike(c, q);
+            nn_weights_strip(g, x, dy, w, y0, y1, p, nn_outputs_of(c, q), t, from, to);
+            q += t.n;
         }
     }
 }
@@ -86,11 +144,11 @@ static void nn_weights_part(const struct nn_correlation *g, int N, const char *x
     enum { NEAR = 32768 };
     const size_t both = (g->c_row + (size_t)g->rows.stride * (size_t)g->columns.in *
                                         (size_t)g->channels) * g->bytes;
-    const int rows = both < NEAR ? (int)(NEAR / both) : 1;
+    const int most = both < NEAR ? (int)(NEAR / both) : 1, out = g->rows.out;
+    const int rows = most < out ? most : out, parts = nn_parts_borders(g, rows);
     for (int n = 0; n < N; n++, x += g->in_image, dy += g->out_image)
-        for (int y = 0; y < g->rows.out; y += rows)
-            nn_weights_rows(g, x, dy, w, y, rows < g->rows.out - y ? rows : g->rows.out - y, from,
-                            to);
+        for (int y = 0; y < out; y += rows)
+            nn_weights_rows(g, x, dy, w, y, rows < out - y ? rows : out - y, parts, from, to);
 }
 
 /* ---- before and behind ----------------------------------------------------------------------- */
