@@ -46,7 +46,7 @@ enum { WORTH_VECTORS = 4 };
 static bool has_loop(const Scope *s)
 {
     for (int i = 0; i < s->lines.n; i++) {
-        const char *line = s->lines.at[i];
+        const char *line = s->lines.at[i] + strspn(s->lines.at[i], " ");
         int size = WORTH_VECTORS;
         if (!strncmp(line, "nn_", 3)) return true;
         if (strncmp(line, "for (", 5)) continue;
@@ -285,6 +285,20 @@ static void count_group(Emit *e, const Group *g)
     }
 }
 
+/* Does a sum of the group add up over its inner axis? */
+static bool is_added_over(const Kernel *k, const Group *g, int axis)
+{
+    for (int i = 0; i < g->defs.n; i++) {
+        const Def *d = g->defs.at[i];
+        int inner = 0;
+        for (int a = k->n_rows; a < d->domain.rank; a++) {
+            if (size_is(d->domain.size[a], 1)) continue;
+            if (inner++ == axis && d->reduced >> a & 1) return true;
+        }
+    }
+    return false;
+}
+
 static void emit_group(Emit *e, const Group *g)
 {
     if (g->is_fold) {
@@ -306,7 +320,8 @@ static void emit_group(Emit *e, const Group *g)
         step(e, d->node, element_text(d->home, &d->node->type.shape, &ix), d->home,
              element_of(e, d));
     }
-    for (int i = g->inner.rank; i-- > 0;) close_loop(e, g->inner.size[i], true);
+    for (int i = g->inner.rank; i-- > 0;)
+        close_loop(e, g->inner.size[i], !is_added_over(e->k, g, i));
 }
 
 static bool rows_are_independent(const Kernel *k)

@@ -140,8 +140,16 @@ static bool can_join(const Code *c, const Kernel *k, const Def *d, const ReadLis
     return (*rows > 0 || scalars) && joins_in_order(c, k, reads);
 }
 
+/* Where windows have their largest elements is mostly asked backward, which reads the same array: a
+ * kernel that the reader joins keeps nothing in between. */
+static bool waits_for_reader(const Def *d)
+{
+    return is_window_fold(d->node) && (d->node->op == OP_ARGMAX || d->node->op == OP_ARGMIN);
+}
+
 static Kernel *find_kernel(const Code *c, const Def *d, const ReadList *reads, int *rows)
 {
+    if (waits_for_reader(d)) return NULL;
     for (int i = c->kernels.n - 1; i >= 0; i--) {
         Kernel *k = c->kernels.at[i];
         if (reads_from(c, k, reads) && can_join(c, k, d, reads, rows)) return k;

@@ -175,8 +175,12 @@ static bool is_taken(const Code *c, const Buffer *b)
 static bool may_replace(const Code *c, const Def *d, const Def *old)
 {
     const Buffer *a = old->home, *b = d->home;
-    return a && a->memory == MEM_WORK && !a->skip && a->last == d->kernel->order &&
-           a->first < a->last && shape_equal(&a->type.shape, &b->type.shape) &&
+    if (!a) return false;
+    const Shape *s = &a->type.shape, *t = &b->type.shape;
+    if (b->memory == MEM_WORK ? shape_count(s) != shape_count(t) : !shape_equal(s, t))
+        return false;
+    return a->memory == MEM_WORK && !a->skip && a->last == d->kernel->order &&
+           a->first < a->last &&
            elem_bytes(a->type.elem) == elem_bytes(b->type.elem) && !is_taken(c, a) &&
            may_overwrite(c, d, old->node);
 }

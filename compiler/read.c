@@ -338,19 +338,41 @@ typedef struct Overwrite {
     bool safe;
 } Overwrite;
 
+/* Does element ix of n, counted row by row, lie in the row of d's loops that is being computed? With
+ * all loops for the row: is it the very element? n may count the same elements in another way. */
+static bool is_in_row(const Def *d, int rows, const Frame *f, const Node *n, const Index *ix)
+{
+    Affine at = index_flat(ix, &n->type.shape);
+    SizeRef stride = size_const(1), most;
+    if (shape_count(&n->type.shape) != shape_count(&d->domain)) return false;
+    for (int i = d->domain.rank; i-- > rows;) stride = size_mul(stride, d->domain.size[i]);
+    most = size_sub(stride, size_const(1));
+    for (int i = rows; i-- > 0; stride = size_mul(stride, d->domain.size[i])) {
+        bool one = size_is(d->domain.size[i], 1);
+        if (!one && affine_factor(&at, f->vars[i]) != stride) return false;
+        at = affine_without(&at, f->vars[i]);
+    }
+    if (size_lower(at.base) < 0) return false;
+    most = size_sub(most, at.base);
+    for (int i = 0; i < at.n; i++) {
+        SizeRef last = size_sub(at.var[i]->size, size_const(1));
+        if (size_lower(at.by[i]) < 0) return false;
+        most = size_sub(most, size_mul(at.by[i], last));
+    }
+    return size_lower(most) >= 0;
+}
+
 static void check_overwrite(void *context, const Def *r, const Frame *f, Node *n, const Index *ix)
 {
     Overwrite *o = context;
     const Def *d = o->writer;
     if (n != o->old) return;
     int rows = d->kernel->n_rows;
-    bool same_row = ix && index_is_vars(ix, 0, rows, (Var *const *)f->vars);
     if (r->group < d->group)
-        o->safe &= same_row && n->type.shape.rank >= rows;
+        o->safe &= ix && r->domain.rank >= rows && is_in_row(d, rows, f, n, ix);
     else
-        o->safe &= same_row && r->group == d->group && r->id <= d->id &&
-                   n->type.shape.rank == d->domain.rank && shape_equal(&r->domain, &d->domain) &&
-                   index_is_vars(ix, rows, d->domain.rank, (Var *const *)f->vars);
+        o->safe &= ix && r->group == d->group && r->id <= d->id &&
+                   shape_equal(&r->domain, &d->domain) && is_in_row(d, d->domain.rank, f, n, ix);
 }
 
 bool may_overwrite(const Code *c, const Def *d, const Node *old)
