@@ -33,6 +33,13 @@ static Value affine(Node *draw, Value scale, Value shift, Span at)
     return lower_binary(O_ADD, v, shift, at, at);
 }
 
+/* What was drawn as real numbers, as the elements that were asked for */
+static Value drawn_as(Elem elem, Value v, Span at)
+{
+    if (v.kind != V_NODE || v.node->type.elem == elem) return v;
+    return value_node(n_cast(low->g, elem, v.node), at);
+}
+
 Value lower_draw(Env *e, Value dist, Type t, Span at, const char *what)
 {
     if (dist.kind == V_POISON) return dist;
@@ -50,7 +57,7 @@ Value lower_draw(Env *e, Value dist, Type t, Span at, const char *what)
     }
     place_at(at);
     Elem elem = t.elem;
-    if (dist.is_bernoulli) t.elem = ELEM_REAL;
+    if (dist.is_bernoulli || elem == ELEM_F16) t.elem = ELEM_REAL;
     if (dist.draw == DRAW_ORTHOGONAL && (t.shape.rank != 2 || low->scan)) {
         Diag *d = error_at("E0304", at, "`orthogonal` draws %s",
                            low->scan ? "one matrix, not one in each step"
@@ -67,13 +74,12 @@ Value lower_draw(Env *e, Value dist, Type t, Span at, const char *what)
         diag_here(d, "%s", "");
         return value_poison();
     }
-    if (dist.draw == DRAW_ORTHOGONAL) return value_node(n, at);
+    if (dist.draw == DRAW_ORTHOGONAL) return drawn_as(elem, value_node(n, at), at);
     Value a = dist.parts.at[0];
     if (dist.is_bernoulli) {
-        Value hit = lower_binary(O_LT, value_node(n, at), a, at, at);
-        return hit.kind == V_NODE ? value_node(n_cast(low->g, elem, hit.node), at) : hit;
+        return drawn_as(elem, lower_binary(O_LT, value_node(n, at), a, at, at), at);
     }
     Value b = dist.parts.at[1];
-    if (dist.draw == DRAW_NORMAL) return affine(n, b, a, at);
-    return affine(n, lower_binary(O_SUB, b, a, at, at), a, at);
+    if (dist.draw == DRAW_NORMAL) return drawn_as(elem, affine(n, b, a, at), at);
+    return drawn_as(elem, affine(n, lower_binary(O_SUB, b, a, at, at), a, at), at);
 }
