@@ -48,21 +48,29 @@ struct nn_taps {
     int first, n;
 };
 
+static inline struct nn_taps nn_taps_from(int first, int n)
+{
+    const struct nn_taps taps = {first, n};
+    return taps;
+}
+
 enum { NN_SHARED_LANES = 32 }; /* maps of all pixels in a vector, at most */
 
 static inline struct nn_axis nn_axis_of(const struct nn_conv_sizes *s, int i)
 {
-    return (struct nn_axis){s->x[i],      s->y[i],   s->window[i],
-                            s->stride[i], s->pad[i], s->dilation[i]};
+    const struct nn_axis axis = {s->x[i],      s->y[i],   s->window[i],
+                                 s->stride[i], s->pad[i], s->dilation[i]};
+    return axis;
 }
 
 /* the sizes of a correlation as those of a convolution */
 static inline struct nn_conv_sizes nn_sizes_of(const struct nn_correlation *q)
 {
     const struct nn_axis *r = &q->rows, *c = &q->columns;
-    return (struct nn_conv_sizes){{r->in, c->in, q->channels}, {r->out, c->out, q->maps},
-                                  {r->taps, c->taps},          {r->stride, c->stride},
-                                  {r->pad, c->pad},            {r->dilation, c->dilation}};
+    const struct nn_conv_sizes sizes = {{r->in, c->in, q->channels}, {r->out, c->out, q->maps},
+                                        {r->taps, c->taps},          {r->stride, c->stride},
+                                        {r->pad, c->pad},            {r->dilation, c->dilation}};
+    return sizes;
 }
 
 /* elements of all kernels */
@@ -180,7 +188,7 @@ NN_INLINE struct nn_taps nn_taps_at(const struct nn_axis *x, int out)
     int first = base < 0 ? (-base + d - 1) / d : 0;
     int end = base < x->in ? (x->in - 1 - base) / d + 1 : 0;
     end = end < x->taps ? end : x->taps;
-    return (struct nn_taps){first, end > first ? end - first : 0};
+    return nn_taps_from(first, end > first ? end - first : 0);
 }
 
 /* the outputs whose taps are all inside the input */
@@ -191,7 +199,7 @@ static struct nn_taps nn_inside(const struct nn_axis *x)
         first++;
     while (end > first && nn_taps_at(x, end - 1).n < x->taps)
         end--;
-    return (struct nn_taps){first, end - first};
+    return nn_taps_from(first, end - first);
 }
 
 /* Outputs from (y, x) on, with the same taps: M in a row, `times` such rows; or down a column. */
@@ -231,8 +239,10 @@ static void nn_correlate_inside(const struct nn_correlation *q, const char *in, 
     const int p = q->pixels, shared = p > 1 ? n / p : 0;
     if (shared > 0) {
         struct nn_correlation wide = *q;
-        wide.columns = (struct nn_axis){c->in, shared, c->taps + (p - 1) * c->stride,
+        const struct nn_axis columns = {c->in,         shared,
+                                        c->taps + (p - 1) * c->stride,
                                         p * c->stride, c->pad - x * c->stride, 1};
+        wide.columns = columns;
         wide.maps *= p;
         wide.c_pixel *= (size_t)p;
         wide.w = q->wide;

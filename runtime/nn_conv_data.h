@@ -68,7 +68,7 @@ static struct nn_axis nn_class_of(const struct nn_axis *x, int begin, struct nn_
     if (of.taps > 0)
         of.pad = -((begin + x->pad - (first + (of.taps - 1) * g) * x->dilation) / x->stride);
     of.dilation = g * x->dilation / x->stride;
-    *taps = (struct nn_taps){first, of.taps};
+    *taps = nn_taps_from(first, of.taps);
     *step = g;
     return of;
 }

@@ -39,7 +39,7 @@ static struct nn_taps nn_outputs_of(const struct nn_axis *x, int t)
     int first = base < 0 ? (-base + x->stride - 1) / x->stride : 0;
     int end = base < x->in ? (x->in - 1 - base) / x->stride + 1 : 0;
     end = end < x->out ? end : x->out;
-    return (struct nn_taps){first, end > first ? end - first : 0};
+    return nn_taps_from(first, end > first ? end - first : 0);
 }
 
 /* The outputs `at` of rows y0 .. y1 - 1 and the taps t of row p of the window, which see all of
@@ -80,7 +80,7 @@ static struct nn_taps nn_taps_alike(const struct nn_axis *c, int q)
         if (next.first != xs.first || next.n != xs.n)
             break;
     }
-    return (struct nn_taps){q, n};
+    return nn_taps_from(q, n);
 }
 
 /* Is it faster to have all taps together for the outputs that all of them see, and those at the
@@ -126,7 +126,7 @@ static void nn_weights_rows(const struct nn_correlation *g, const char *x, const
             nn_weights_strip(g, x, dy, w, y0, y1, p, inside, all, from, to);
         for (int i = 0; i < c->out && parts; i++)
             if (i < inside.first || i >= inside.first + inside.n)
-                nn_weights_strip(g, x, dy, w, y0, y1, p, (struct nn_taps){i, 1}, nn_taps_at(c, i),
+                nn_weights_strip(g, x, dy, w, y0, y1, p, nn_taps_from(i, 1), nn_taps_at(c, i),
                                  from, to);
         for (int q = 0; q < c->taps && !parts;) {
             const struct nn_taps t = nn_taps_alike(c, q);

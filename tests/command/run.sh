@@ -226,6 +226,8 @@ for cc in gcc clang; do
         is "$cc: $folder without a warning" $cc -std=c11 -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror -DNN_ONE_ISA -I"$INCLUDE" -c $folder/weights.c -o weights.o
     done
 done
+is "convolutions in one file" "$NNC" compile weights.nn -o learns_single --single-file
+is "g++: convolutions in one file without a warning" g++ -std=c++17 -Wall -Wextra -Wshadow -pedantic -Werror -DNN_ONE_ISA -x c++ -fsyntax-only learns_single/weights.c
 is "no model where nothing is left of it" "$NNC" compile weights.nn -o weighted_part --weights weights.safetensors --entries predict,tied
 expect 0 "void weights_predict(int N, const float *x, float *out, void *work);" cat weighted_part/weights.h
 is "no struct there" sh -c '! grep "struct\|init\|nn.h" weighted_part/weights.h'
