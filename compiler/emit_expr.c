@@ -125,6 +125,32 @@ static Frag loaded_before(Emit *e, const Node *n, Frag arm)
     return (Frag){name, C_PRIMARY, arm.level};
 }
 
+/* Is the innermost loop so short that compilers unroll it instead of using vectors, and run so often
+ * that the jumps of its choices, which nothing foretells, would cost the most? */
+static bool has_jumps(const Emit *e)
+{
+    enum { SHORT = 16, OFTEN = 4096 };
+    long innermost, size, often = 1;
+    if (e->depth < 2 || !size_is_const(e->scope[e->depth].var.size, &innermost)) return false;
+    for (int i = 1; i <= e->depth && often < OFTEN; i++)
+        often *= size_is_const(e->scope[i].var.size, &size) ? size : OFTEN;
+    return innermost <= SHORT && often >= OFTEN;
+}
+
+static bool is_zero(const Node *n)
+{
+    double v;
+    return node_is_const(without_copies(n), &v) && v == 0 && !signbit(v);
+}
+
+/* c ? a : 0 or c ? 0 : a without a jump, as nn_keep(c, a), where jumps are felt. */
+static const char *choice(const Emit *e, const Node *n)
+{
+    const char *value = op_info[OP_WHERE].value;
+    if (strcmp(c_value_type(n->type.elem), "float") || !has_jumps(e)) return value;
+    return is_zero(n->in[2]) ? "nn_keep(a, b)" : is_zero(n->in[1]) ? "nn_keep(!(a), c)" : value;
+}
+
 static Frag map_of(Emit *e, Node *n, const Index *ix)
 {
     Frag operands[3];
@@ -135,6 +161,7 @@ static Frag map_of(Emit *e, Node *n, const Index *ix)
     if (n->op == OP_CAST) return convert(operands[0], elem, n->type.elem);
     const char *value = op_info[n->op].value;
     if (n->op == OP_EXP && is_never_positive(n->in[0])) value = "nn_exp_neg(a)";
+    if (n->op == OP_WHERE) value = choice(e, n);
     return apply_template(value, elem, operands);
 }
 

@@ -13,6 +13,10 @@ static const Helper helpers[] = {
     {"nn_max2", "#define nn_max2 nn_fmax\n"},
     {"nn_min2_d", "#define nn_min2_d nn_fmin_d\n"},
     {"nn_max2_d", "#define nn_max2_d nn_fmax_d\n"},
+    {"nn_keep",
+     "/* a where c holds, else 0, without a jump */\n"
+     "NN_INLINE float nn_keep(int c, float a)\n{\n"
+     "    return nn_float(nn_bits(a) & (0u - (uint32_t)c));\n}\n"},
     {"nn_row",
      "NN_INLINE int nn_row(int32_t i, int rows, const char *place)\n{\n"
      "    if (i < 0 || i >= rows) NN_TRAP(place, i, rows);\n    return i;\n}\n"},
