@@ -125,13 +125,14 @@ static Frag loaded_before(Emit *e, const Node *n, Frag arm)
     return (Frag){name, C_PRIMARY, arm.level};
 }
 
-/* Is the innermost loop so short that compilers unroll it instead of using vectors, and run so often
- * that the jumps of its choices, which nothing foretells, would cost the most? */
+/* Is the innermost loop, over the channels of an image for instance, so short that compilers unroll it
+ * instead of using vectors, and run so often that the jumps of its choices, which nothing foretells,
+ * would cost the most? */
 static bool has_jumps(const Emit *e)
 {
     enum { SHORT = 16, OFTEN = 4096 };
     long innermost, size, often = 1;
-    if (e->depth < 2 || !size_is_const(e->scope[e->depth].var.size, &innermost)) return false;
+    if (e->depth < 3 || !size_is_const(e->scope[e->depth].var.size, &innermost)) return false;
     for (int i = 1; i <= e->depth && often < OFTEN; i++)
         often *= size_is_const(e->scope[i].var.size, &size) ? size : OFTEN;
     return innermost <= SHORT && often >= OFTEN;

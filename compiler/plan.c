@@ -124,8 +124,9 @@ static size_t conv_scratch(const Node *n)
             s.y[2] = (int)o;
             s.x[2] = (int)c;
             size_t need = packed ? (wide ? 0 : nn_conv_packed_work(&s))
-                          : wide ? nn_conv_work_d(&s)
-                                 : nn_conv_work(&s);
+                          : wide                  ? nn_conv_work_d(&s)
+                          : n->op == OP_CONV_DATA ? nn_conv_data_work(&s)
+                                                  : nn_conv_work(&s);
             if (need > most) most = need;
         }
     return most;

@@ -106,7 +106,8 @@ struct nn_conv_sizes {
     int stride[2], pad[2], dilation[2];   /* of rows and columns; pad: before the first */
 };
 
-/* forward; dx from dy; dk from x and dy.  ws is scratch of nn_conv_work bytes. */
+/* forward; dx from dy; dk from x and dy.  ws is scratch of nn_conv_work bytes,
+ * for the data of nn_conv_data_work; of nn_conv_work_d for doubles. */
 NN_API void nn_conv(int N, const struct nn_conv_sizes *s, const float *x, const float *k, float *y,
                     const float *bias, unsigned flags, void *ws);
 NN_API void nn_conv_data(int N, const struct nn_conv_sizes *s, const float *dy, const float *k,
@@ -120,6 +121,7 @@ NN_API void nn_conv_data_d(int N, const struct nn_conv_sizes *s, const double *d
 NN_API void nn_conv_weights_d(int N, const struct nn_conv_sizes *s, const double *x,
                               const double *dy, double *dk, void *ws);
 NN_API size_t nn_conv_work(const struct nn_conv_sizes *s);
+NN_API size_t nn_conv_data_work(const struct nn_conv_sizes *s);
 NN_API size_t nn_conv_work_d(const struct nn_conv_sizes *s);
 NN_API size_t nn_conv_packed_work(const struct nn_conv_sizes *s); /* of doubles: none */
 

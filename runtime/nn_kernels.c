@@ -293,13 +293,17 @@ NN_API size_t nn_conv_packed_work(const struct nn_conv_sizes *s)
 
 NN_API size_t nn_conv_work(const struct nn_conv_sizes *s)
 {
+    return (nn_conv_elements(s) + nn_shared_elements(s)) * sizeof(float);
+}
+
+NN_API size_t nn_conv_data_work(const struct nn_conv_sizes *s)
+{
     struct nn_conv_sizes back = *s;
-    size_t most = nn_window_room(s), wide = nn_shared_elements(s);
     back.x[2] = s->y[2];
     back.y[2] = s->x[2];
-    if (s->stride[1] == 1 && nn_shared_elements(&back) > wide)
-        wide = nn_shared_elements(&back);
-    return (nn_conv_elements(s) + (wide > most ? wide : most)) * sizeof(float);
+    const size_t windows = nn_window_room(s);
+    const size_t shared = s->stride[1] == 1 ? nn_shared_elements(&back) : 0;
+    return (nn_conv_elements(s) + (shared > windows ? shared : windows)) * sizeof(float);
 }
 
 NN_API size_t nn_conv_work_d(const struct nn_conv_sizes *s)

@@ -149,7 +149,7 @@ static void run_float(const Case *c, Arrays *a, int which)
         v[i] = floats(a->v[i], a->n[i]);
     for (size_t i = 0; i < a->n[which]; i++)
         v[which][i] = nan_;
-    size_t work = nn_conv_work(&c->s);
+    size_t work = which == X ? nn_conv_data_work(&c->s) : nn_conv_work(&c->s);
     void *ws = malloc(work + !work);
     if (which == Y)
         nn_conv(c->N, &c->s, v[X], v[K], v[Y], v[BIAS], c->flags, ws);
