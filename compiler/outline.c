@@ -256,6 +256,16 @@ static void finish_sketch(Sketch *s, bool possible)
     s->key = key_of(s);
 }
 
+/* Are rows used within one loop alone? Those that hand values from loop to loop are the kernel's. */
+static bool has_own_rows(const Sketch *s, const BufferList *all)
+{
+    int loops = 0;
+    for (int i = 0; i < s->lines.n; i++) loops += !strncmp(s->lines.at[i], "for (", 5);
+    for (int i = 0; i < all->n && loops > 1; i++)
+        if (all->at[i]->memory == MEM_ROW && all->at[i]->type.shape.rank) return false;
+    return true;
+}
+
 /* Written twice, as entries are: the first time shows which arrays are flat. */
 static Sketch *sketch_of(Emit *e, const Kernel *k)
 {
@@ -285,7 +295,7 @@ static Sketch *sketch_of(Emit *e, const Kernel *k)
         Sketch *loop = s->loops.at[i];
         s->is_shared |= loop->is_shared;
         loop->holes = s->holes;
-        finish_sketch(loop, loop->is_shared && has_own_locals(loop));
+        finish_sketch(loop, loop->is_shared && has_own_locals(loop) && has_own_rows(s, &all));
     }
     finish_sketch(s, true);
     return s;
