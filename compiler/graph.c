@@ -137,22 +137,35 @@ void note_as(Node *to, const Node *from, Node *const *map)
     to->wait = from->wait ? map[from->wait->id] : NULL;
 }
 
+Node **mapped_operands(const Node *n, Node *const *map)
+{
+    Node **in = NEW_N(Node *, n->n_in + 1);
+    for (int k = 0; k < n->n_in; k++) in[k] = map[n->in[k]->id];
+    return in;
+}
+
+Node *node_copy(Graph *g, const Node *n, const Attr *attr, Node *const *map)
+{
+    Node *to = graph_node(g, n->op, attr, n->type, n->n_in, mapped_operands(n, map));
+    note_as(to, n, map);
+    return to;
+}
+
+void map_roots(Node **roots, int n, Node *const *map)
+{
+    for (int i = 0; i < n; i++)
+        if (roots[i]) roots[i] = map[roots[i]->id];
+}
+
 Graph *graph_copy(const Graph *g, Node **roots, int n_roots)
 {
     Graph *to = graph_new();
     bool *live = NEW_N(bool, g->nodes.n + 1);
-    Node **map = NEW_N(Node *, g->nodes.n + 1), *in[64], **big = NULL;
+    Node **map = NEW_N(Node *, g->nodes.n + 1);
     mark_live(g, roots, n_roots, live);
-    for (int i = 0; i < g->nodes.n; i++) {
-        const Node *n = g->nodes.at[i];
-        if (!live[i]) continue;
-        Node **args = n->n_in <= 64 ? in : (big = NEW_N(Node *, n->n_in));
-        for (int k = 0; k < n->n_in; k++) args[k] = map[n->in[k]->id];
-        map[i] = graph_node(to, n->op, &n->attr, n->type, n->n_in, args);
-        note_as(map[i], n, map);
-    }
-    for (int i = 0; i < n_roots; i++)
-        if (roots[i]) roots[i] = map[roots[i]->id];
+    for (int i = 0; i < g->nodes.n; i++)
+        if (live[i]) map[i] = node_copy(to, g->nodes.at[i], &g->nodes.at[i]->attr, map);
+    map_roots(roots, n_roots, map);
     return to;
 }
 

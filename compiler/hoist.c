@@ -263,11 +263,9 @@ static Node **hoist_scan(Graph *to, const Group *group, Node *const *map)
     s->emit = s->next + s->n_states;
     s->body = hoist(old->body, s->next, count);
     s->body = simplify_roots(s->body, s->next, count);
-    Node **in = NEW_N(Node *, n->n_in + 1);
-    for (int k = 0; k < n->n_in; k++) in[k] = map[n->in[k]->id];
     to->span = n->span;
     to->rule = n->rule;
-    Hoist h = {.g = to, .scan = s, .steps = n->attr.size, .in = in, .n_in = n->n_in};
+    Hoist h = {.g = to, .scan = s, .steps = n->attr.size, .in = mapped_operands(n, map), .n_in = n->n_in};
     return take_apart(&h, group->read);
 }
 
@@ -286,16 +284,14 @@ static Graph *hoist(const Graph *g, Node **roots, int n)
         if (!uses[i]) continue;
         Group *group = x->op == OP_SCAN ? group_of(&groups, x) : NULL;
         if (group && !group->value) group->value = hoist_scan(to, group, map);
-        Node **in = NEW_N(Node *, x->n_in + 1);
-        for (int k = 0; k < x->n_in; k++) in[k] = map[x->in[k]->id];
         to->span = x->span;
         to->rule = x->rule;
-        map[i] = group ? group->value[x->attr.k] : graph_node(to, x->op, &x->attr, x->type, x->n_in, in);
+        map[i] = group ? group->value[x->attr.k]
+                       : graph_node(to, x->op, &x->attr, x->type, x->n_in, mapped_operands(x, map));
         name_as(map[i], x);
         if (!map[i]->adjoint_of && x->adjoint_of) map[i]->adjoint_of = map[x->adjoint_of->id];
     }
-    for (int i = 0; i < n; i++)
-        if (roots[i]) roots[i] = map[roots[i]->id];
+    map_roots(roots, n, map);
     return to;
 }
 

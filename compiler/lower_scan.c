@@ -213,16 +213,15 @@ static Graph *capture_slots(Graph *body, ScanScope *scope, const Parts *p, Node 
     Node **map = NEW_N(Node *, body->nodes.n + 1);
     for (int i = 0; i < body->nodes.n; i++) {
         const Node *n = body->nodes.at[i];
-        Node **in = NEW_N(Node *, n->n_in + 1);
-        for (int k = 0; k < n->n_in; k++) in[k] = map[n->in[k]->id];
         Slot *slot = slot_of_node(n);
         Attr attr = n->attr;
         if (slot) attr = (Attr){.k = capture_number(scope, n_slot(scope->outer, slot))};
         if (slot || n->op == OP_INPUT) attr.k = input_number(scope, p, (int)attr.k);
-        map[i] = graph_node(to, slot ? OP_INPUT : n->op, &attr, n->type, n->n_in, in);
+        map[i] = graph_node(to, slot ? OP_INPUT : n->op, &attr, n->type, n->n_in,
+                            mapped_operands(n, map));
         note_as(map[i], n, map);
     }
-    for (int i = 0; i < n_roots; i++) roots[i] = map[roots[i]->id];
+    map_roots(roots, n_roots, map);
     return to;
 }
 

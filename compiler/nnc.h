@@ -392,6 +392,11 @@ void name_as(Node *to, const Node *from);
 /* All that a reader is told of `from`: its name, its place, its rule; the value that it is the
  * adjoint of is looked up in `map`, by Node.id. */
 void note_as(Node *to, const Node *from, Node *const *map);
+/* What stands for the operands of n in another graph, by `map`. */
+Node **mapped_operands(const Node *n, Node *const *map);
+/* n in another graph, with all that a reader is told of it; with another attribute, perhaps. */
+Node *node_copy(Graph *to, const Node *n, const Attr *attr, Node *const *map);
+void map_roots(Node **roots, int n, Node *const *map);
 /* Copies what `roots` reach into a new graph, in order; roots are replaced. */
 Graph *graph_copy(const Graph *g, Node **roots, int n_roots);
 /* By Node.id: how often the roots and what they need read the node; 0: nobody does. */

@@ -42,14 +42,11 @@ static Graph *renumber(const Graph *old, const int *place, Node **roots, int n_r
     Node **map = NEW_N(Node *, old->nodes.n + 1);
     for (int i = 0; i < old->nodes.n; i++) {
         const Node *n = old->nodes.at[i];
-        Node **in = NEW_N(Node *, n->n_in + 1);
         Attr attr = n->attr;
         if (n->op == OP_INPUT) attr.k = place[n->attr.k];
-        for (int k = 0; k < n->n_in; k++) in[k] = map[n->in[k]->id];
-        map[i] = graph_node(to, n->op, &attr, n->type, n->n_in, in);
-        note_as(map[i], n, map);
+        map[i] = node_copy(to, n, &attr, map);
     }
-    for (int i = 0; i < n_roots; i++) roots[i] = map[roots[i]->id];
+    map_roots(roots, n_roots, map);
     return to;
 }
 
@@ -150,7 +147,6 @@ Graph *scan_settle(const Graph *g, Node **roots, int n)
                      : graph_node(to, x->op, &x->attr, x->type, n_in, in);
         note_as(map[i], x, map);
     }
-    for (int i = 0; i < n; i++)
-        if (roots[i]) roots[i] = map[roots[i]->id];
+    map_roots(roots, n, map);
     return to;
 }

@@ -43,7 +43,7 @@ bool may_vanish(const Node *n, const Node *factor) { return n->rule || is_finite
 
 /* ---- one node ---- */
 
-static void count_uses(Simplifier *s, const Node *n, int uses)
+void count_uses(Simplifier *s, const Node *n, int uses)
 {
     while (s->uses.n <= n->id) vec_push(&s->uses, 0);
     s->uses.at[n->id] += uses;
@@ -156,19 +156,17 @@ static Graph *rebuild(const Graph *old, Node **roots, int n, int *fired)
     for (int i = 0; i < old->nodes.n; i++) {
         const Node *from = old->nodes.at[i];
         if (!uses[i]) continue;
-        Node **in = NEW_N(Node *, from->n_in + 1);
-        for (int k = 0; k < from->n_in; k++) in[k] = map[from->in[k]->id];
         s.g->span = from->span;
         s.g->rule = from->rule;
-        Node *to = graph_node(s.g, from->op, &from->attr, from->type, from->n_in, in);
+        Node *to = graph_node(s.g, from->op, &from->attr, from->type, from->n_in,
+                              mapped_operands(from, map));
         name_as(to, from);
         copy_adjoint(to, from, map);
         count_uses(&s, to, uses[i]);
         map[i] = simplify_node(&s, to);
         if (map[i] != to) count_uses(&s, map[i], uses[i]);
     }
-    for (int i = 0; i < n; i++)
-        if (roots[i]) roots[i] = map[roots[i]->id];
+    map_roots(roots, n, map);
     *fired = s.fired;
     settle_adjoints(s.g, roots, n);
     return graph_copy(s.g, roots, n);

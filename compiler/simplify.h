@@ -28,6 +28,7 @@ Node *fold_weights(Simplifier *s, Node *n);
 /* ---- questions about nodes ---- */
 
 bool is_number(const Node *n, double v);              /* is every element v? */
+void count_uses(Simplifier *s, const Node *n, int uses); /* n is read so often more */
 bool is_single(const Simplifier *s, const Node *n);   /* does it have at most one user? */
 bool is_finite(const Node *n);                        /* certainly without inf and NaN */
 /* The scalar that every element of n equals, or NULL. */

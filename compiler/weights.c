@@ -215,17 +215,13 @@ static Graph *weights_roots(const Graph *old, Node **roots, int n)
     for (int i = 0; i < old->nodes.n; i++) {
         const Node *from = old->nodes.at[i];
         if (!uses[i]) continue;
-        Node **in = NEW_N(Node *, from->n_in + 1);
-        for (int k = 0; k < from->n_in; k++) in[k] = map[from->in[k]->id];
         s.g->span = from->span;
         s.g->rule = from->rule;
-        map[i] = settle(&s, graph_node(s.g, from->op, &from->attr, from->type, from->n_in, in));
+        map[i] = settle(&s, node_copy(s.g, from, &from->attr, map));
         note_as(map[i], from, map);
-        while (s.uses.n <= map[i]->id) vec_push(&s.uses, 0);
-        s.uses.at[map[i]->id] += uses[i];
+        count_uses(&s, map[i], uses[i]);
     }
-    for (int i = 0; i < n; i++)
-        if (roots[i]) roots[i] = map[roots[i]->id];
+    map_roots(roots, n, map);
     return graph_copy(s.g, roots, n);
 }
 
