@@ -23,9 +23,10 @@ has() { command -v "$1" >/dev/null 2>&1; }
 package() { "$PYTHON" -c "import importlib.util as u, sys; sys.exit(u.find_spec('$1') is None)" 2>/dev/null; }
 wanted() { case $only in *" $1 "*) return 0 ;; esac; return 1; }
 
-# The seconds of processor time that a command takes
+# The seconds of processor time that a command takes; fails with it
 cost() {
-    sh -c '"$@" >&2; times' sh "$@" | awk 'NR == 2 {
+    clock=$(sh -c '"$@" >&2 && times' sh "$@") || return 1
+    echo "$clock" | awk 'NR == 2 {
         for (i = 1; i <= 2; i++) { split($i, t, /[ms]/); s += 60 * t[1] + t[2] }
         printf "%.2f", s }'
 }

@@ -32,13 +32,20 @@ table == "flags" {
     add("flags", $3, known)
     flagged[$1 " " $2, $3] = $4
 }
-function networks(    line, rule, p, r, row, best, t, f, mine, i) {
+# The head of a table: what stands first, a column for each item of the list, what stands behind
+function head(first, list, last,    columns, i, line) {
+    line = "| " first " |"
+    for (i = 1; i <= count[list]; i++) line = line " " item[list, i] " |"
+    line = line last
+    columns = gsub(/\|/, "|", line)
+    print line
+    for (line = "|"; columns > 1; columns--) line = line "-|"
+    print line
+}
+function networks(    line, p, r, row, best, t, f, mine, i) {
     print "Microseconds, least of many in turn; in brackets how much longer than nnc with the faster compiler."
     print "The floor is the arithmetic of products and convolutions at the measured peak of FMA instructions.\n"
-    line = "| network | floor | nnc / floor |"
-    rule = "|-|-|-|"
-    for (p = 1; p <= count["peer"]; p++) { line = line " " item["peer", p] " |"; rule = rule "-|" }
-    print line "\n" rule
+    head("network | floor | nnc / floor", "peer", "")
     for (r = 1; r <= count["row"]; r++) {
         row = item["row", r]
         best = 0
@@ -71,12 +78,9 @@ function growths(    i, f) {
         printf "| %s | %s | %s | %s | %s | %.2f |\n", f[1], f[2], f[3], number(f[4]), number(f[5]), f[4] / f[5]
     }
 }
-function products(    p, l, line, rule, size, flop, best, mine, t) {
+function products(    p, l, line, size, flop, best, mine, t) {
     printf "\nProducts (form: m x k x n), GFLOP/s; the peak is %.0f.\n\n", peak / 1000
-    line = "| product |"
-    rule = "|-|"
-    for (l = 1; l <= count["library"]; l++) { line = line " " item["library", l] " |"; rule = rule "-|" }
-    print line " best peer / nnc |\n" rule "-|"
+    head("product", "library", " best peer / nnc |")
     for (p = 1; p <= count["product"]; p++) {
         split(item["product", p], size, /[:x]/)
         flop = 2 * size[2] * size[3] * size[4]
@@ -93,13 +97,10 @@ function products(    p, l, line, rule, size, flop, best, mine, t) {
 }
 # The bytes of an element that a loop reads and writes; a copy moves 8
 function moved(loop) { return loop == "sum" ? 4 : loop == "adam" ? 28 : 8 }
-function loops(    l, i, line, rule, level, ns, least) {
+function loops(    l, i, line, level, ns, least) {
     print "\nLoops, nanoseconds an element with gcc / clang, for arrays that fit each cache; in brackets the"
     print "time that memcpy takes to move as many bytes there, as a share of the less.\n"
-    line = "| loop | bytes |"
-    rule = "|-|-|"
-    for (i = 1; i <= count["level"]; i++) { line = line " " item["level", i] " |"; rule = rule "-|" }
-    print line "\n" rule
+    head("loop | bytes", "level", "")
     for (l = 1; l <= count["loop"]; l++) {
         line = "| " item["loop", l] " | " moved(item["loop", l]) " |"
         for (i = 1; i <= count["level"]; i++) {
@@ -111,17 +112,14 @@ function loops(    l, i, line, rule, level, ns, least) {
         print line
     }
 }
-function flags(    i, f, line, rule, name) {
+function flags(    i, f, line, name) {
     print "\nThe same C compiled with -O2 and with -O3 -march=native, microseconds.\n"
-    line = "| network |"
-    rule = "|-|"
-    for (f = 1; f <= count["flags"]; f++) { line = line " " item["flags", f] " |"; rule = rule "-|" }
+    line = ""
     for (f = 2; f <= count["flags"]; f += 2) {
         split(item["flags", f], name, "-")
         line = line " " name[1] ": O3 / O2 |"
-        rule = rule "-|"
     }
-    print line "\n" rule
+    head("network", "flags", line)
     for (i = 1; i <= count["flagged"]; i++) {
         line = "| " item["flagged", i] " |"
         for (f = 1; f <= count["flags"]; f++) line = line " " number(flagged[item["flagged", i], item["flags", f]]) " |"
