@@ -162,8 +162,8 @@ void emit_fold(Emit *e, const Def *d)
     for (int i = rows; i <= f.last_kept; i++) open_loop(e, d->domain.size[i]);
     e->counts.n = 0;
     finish_fold(e, d, &f, fold_tail(e, d, &f));
-    bool independent = !f.has_tail;
-    for (int i = f.last_kept + 1; i-- > rows;) close_loop(e, d->domain.size[i], independent);
+    for (int i = f.last_kept + 1; i-- > rows;)
+        close_loop(e, d->domain.size[i], !(d->reduced >> i & 1));
     if (f.in_memory && !f.over_rows) store_copies(e, d, rows);
 }
 
@@ -235,5 +235,5 @@ void emit_arg(Emit *e, const Def *d)
     if (e->depth == e->row_level) remember(e, e->depth, value_key(d->node, &ix), place);
     store_all(e, d, &ix, (Frag){place, C_PRIMARY, e->depth});
     for (int i = d->domain.rank; i-- > e->k->n_rows;)
-        if (!(d->reduced >> i & 1)) close_loop(e, d->domain.size[i], false);
+        if (!(d->reduced >> i & 1)) close_loop(e, d->domain.size[i], true);
 }

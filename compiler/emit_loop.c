@@ -42,13 +42,23 @@ void add_declaration(Emit *e, int level, const char *line)
 
 enum { WORTH_VECTORS = 4 };
 
+/* Functions of the runtime that have a loop. */
+static bool is_loop_inside(const char *line)
+{
+    static const char *const calls[] = {" = nn_sum", " = nn_max(", " = nn_max_d(", " = nn_min(",
+                                        " = nn_min_d(", " = nn_dot"};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+        if (strstr(line, calls[i])) return true;
+    return !strncmp(line, "nn_", 3);
+}
+
 /* Is there a loop in the body, other than one so short that compilers unroll it? */
 static bool has_loop(const Scope *s)
 {
     for (int i = 0; i < s->lines.n; i++) {
         const char *line = s->lines.at[i] + strspn(s->lines.at[i], " ");
         int size = WORTH_VECTORS;
-        if (!strncmp(line, "nn_", 3)) return true;
+        if (is_loop_inside(line)) return true;
         if (strncmp(line, "for (", 5)) continue;
         if (sscanf(line, "for (int %*[a-z] = 0; %*[a-z] < %d;", &size) < 1 || size >= WORTH_VECTORS)
             return true;
@@ -143,10 +153,13 @@ const char *fold_first(const Node *n)
 void fill(Emit *e, Buffer *b, const Node *n, int skip, const char *value)
 {
     const Shape *s = &n->type.shape;
+    const double cost = e->cost;
+    e->cost = 0; /* that of what comes behind */
     for (int i = skip; i < s->rank; i++) open_loop(e, s->size[i]);
     Index ix = open_index(e, s, s->rank);
     store(e, b, s, &ix, (Frag){value, C_PRIMARY, 0});
     for (int i = s->rank; i-- > skip;) close_loop(e, s->size[i], true);
+    e->cost = cost;
 }
 
 /* What lives in d->home goes to its other places; the loops over the first `skip` axes are open. */
@@ -331,10 +344,11 @@ static bool rows_are_independent(const Kernel *k)
     return true;
 }
 
-/* Roughly: a quarter of a nanosecond for an operation, and for an element. */
-static double cost_of_loops(const Kernel *k)
+/* Of one outermost loop. Roughly: a quarter of a nanosecond for an operation, and for an element. */
+static double cost_of_loop(const Kernel *k)
 {
-    return 0.25 * (work_flops(k->work) + (double)shape_upper(&k->domain) * k->groups.n);
+    const double all = work_flops(k->work) + (double)shape_upper(&k->domain) * k->groups.n;
+    return 0.25 * all / (k->n_rows ? 1 : k->groups.n);
 }
 
 /* Is every element made from the elements of the same place and from scalars? */
@@ -377,7 +391,7 @@ static void emit_flat(Emit *e, const Group *g)
 {
     const SizeRef count = shape_count(&e->k->domain);
     e->flat_rank = e->k->domain.rank;
-    e->cost = cost_of_loops(e->k);
+    e->cost = cost_of_loop(e->k);
     open_loop(e, count);
     count_group(e, g);
     for (int i = 0; i < g->defs.n; i++) emit_map(e, g->defs.at[i], false);
@@ -396,7 +410,7 @@ void emit_loops(Emit *e)
     for (int i = 0; i < k->defs.n; i++)
         if (is_over_rows(k, k->defs.at[i]))
             fill(e, k->defs.at[i]->home, k->defs.at[i]->node, 0, fold_first(k->defs.at[i]->node));
-    e->cost = cost_of_loops(k);
+    e->cost = cost_of_loop(k);
     for (int i = 0; i < k->n_rows; i++) open_loop(e, k->domain.size[i]);
     e->row_level = e->depth;
     for (int i = 0; i < k->groups.n; i++) emit_group(e, k->groups.at[i]);

@@ -256,13 +256,30 @@ static void finish_sketch(Sketch *s, bool possible)
     s->key = key_of(s);
 }
 
-/* Are rows used within one loop alone? Those that hand values from loop to loop are the kernel's. */
-static bool has_own_rows(const Sketch *s, const BufferList *all)
+/* How often each hole is in the lines. */
+static int *count_holes(const Sketch *s, int n_holes)
 {
-    int loops = 0;
-    for (int i = 0; i < s->lines.n; i++) loops += !strncmp(s->lines.at[i], "for (", 5);
-    for (int i = 0; i < all->n && loops > 1; i++)
-        if (all->at[i]->memory == MEM_ROW && all->at[i]->type.shape.rank) return false;
+    int *times = NEW_N(int, n_holes + 1);
+    const char *end;
+    for (int i = 0; i < s->lines.n; i++)
+        for (const char *p = s->lines.at[i]; *p; p++) {
+            int hole = hole_at(p, &end);
+            if (hole < 0) continue;
+            times[hole]++;
+            p = end - 1;
+        }
+    return times;
+}
+
+/* Are its rows used in this loop alone? Those that hand values from loop to loop are the kernel's. */
+static bool has_own_rows(const Sketch *kernel, const Sketch *loop, const BufferList *all)
+{
+    const int *inside = count_holes(loop, kernel->holes.n);
+    const int *everywhere = count_holes(kernel, kernel->holes.n);
+    for (int i = 0; i < all->n; i++) {
+        bool is_row = all->at[i]->memory == MEM_ROW && all->at[i]->type.shape.rank;
+        if (is_row && inside[i] && inside[i] != everywhere[i]) return false;
+    }
     return true;
 }
 
@@ -295,7 +312,7 @@ static Sketch *sketch_of(Emit *e, const Kernel *k)
         Sketch *loop = s->loops.at[i];
         s->is_shared |= loop->is_shared;
         loop->holes = s->holes;
-        finish_sketch(loop, loop->is_shared && has_own_locals(loop) && has_own_rows(s, &all));
+        finish_sketch(loop, loop->is_shared && has_own_locals(loop) && has_own_rows(s, loop, &all));
     }
     finish_sketch(s, true);
     return s;
