@@ -80,7 +80,7 @@ START_TEST(convolutions_and_their_derivatives_are_found)
              "grad(sum(tanh(corr2d(x, k))), x);",
              1, 1, 0);
     /* nobody asks for the gradient by the images of the first layer */
-    laid_out("layer Net(x: real[.., C, H, W]) = x |> Conv2d[4, 3, act = relu] |> Conv2d[5, 3];\n"
+    laid_out("layer Net(x: real[.., C, H, W]) = x |> Conv2d[8, 3, act = relu] |> Conv2d[16, 3];\n"
              "net = Net;\nentry f(x: real[2, 3, 8, 8]) = grad(sum(tanh(net(x))), params);",
              2, 1, 2);
 }
