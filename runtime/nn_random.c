@@ -11,6 +11,7 @@
 #include "nn_random.h"
 
 #define nn_blocks NN_NAME(nn_blocks)
+#define nn_normal_blocks NN_NAME(nn_normal_blocks)
 #define nn_fill_uniform NN_NAME(nn_fill_uniform)
 #define nn_fill_uniform_d NN_NAME(nn_fill_uniform_d)
 #define nn_fill_normal NN_NAME(nn_fill_normal)
@@ -61,17 +62,24 @@ static void nn_fill_uniform_d(double *y, size_t n, uint64_t seed, uint64_t call,
     }
 }
 
+/* 64 normal numbers from 16 blocks: number j is x[j % 4][j / 4] */
+NN_INLINE void nn_normal_blocks(double x[4][16], uint64_t first, uint64_t seed, uint64_t call,
+                                uint32_t site)
+{
+    uint32_t w[4][16];
+    nn_blocks(w, first, seed, call, site);
+    for (int b = 0; b < 16; b++)
+        nn_normal_pair(w[0][b], w[1][b], &x[0][b], &x[1][b]);
+    for (int b = 0; b < 16; b++)
+        nn_normal_pair(w[2][b], w[3][b], &x[2][b], &x[3][b]);
+}
+
 static void nn_fill_normal_d(double *y, size_t n, uint64_t seed, uint64_t call, uint32_t site)
 {
     for (size_t i = 0; i < n; i += 64) {
-        uint32_t w[4][16];
         double x[4][16];
         size_t m = n - i < 64 ? n - i : 64;
-        nn_blocks(w, i / 4, seed, call, site);
-        for (int b = 0; b < 16; b++)
-            nn_normal_pair(w[0][b], w[1][b], &x[0][b], &x[1][b]);
-        for (int b = 0; b < 16; b++)
-            nn_normal_pair(w[2][b], w[3][b], &x[2][b], &x[3][b]);
+        nn_normal_blocks(x, i / 4, seed, call, site);
         for (size_t j = 0; j < m; j++)
             y[i + j] = x[j % 4][j / 4];
     }
@@ -80,14 +88,9 @@ static void nn_fill_normal_d(double *y, size_t n, uint64_t seed, uint64_t call, 
 static void nn_fill_normal(float *y, size_t n, uint64_t seed, uint64_t call, uint32_t site)
 {
     for (size_t i = 0; i < n; i += 64) {
-        uint32_t w[4][16];
         double x[4][16];
         size_t m = n - i < 64 ? n - i : 64;
-        nn_blocks(w, i / 4, seed, call, site);
-        for (int b = 0; b < 16; b++)
-            nn_normal_pair(w[0][b], w[1][b], &x[0][b], &x[1][b]);
-        for (int b = 0; b < 16; b++)
-            nn_normal_pair(w[2][b], w[3][b], &x[2][b], &x[3][b]);
+        nn_normal_blocks(x, i / 4, seed, call, site);
         for (size_t j = 0; j < m; j++)
             y[i + j] = (float)x[j % 4][j / 4];
     }
