@@ -125,6 +125,22 @@ NN_API size_t nn_conv_data_work(const struct nn_conv_sizes *s);
 NN_API size_t nn_conv_work_d(const struct nn_conv_sizes *s);
 NN_API size_t nn_conv_packed_work(const struct nn_conv_sizes *s); /* of doubles: none */
 
+/* Each channel by itself, with kernels k[P][Q][C] and as many maps as channels:
+ *   y[n][i][j][c] = act(sum over p, q of x[n][s i + d p - pad][s j + d q - pad][c] k[p][q][c]
+ *                       + bias[c]) */
+NN_API void nn_depthwise(int N, const struct nn_conv_sizes *s, const float *x, const float *k,
+                         float *y, const float *bias, unsigned flags);
+NN_API void nn_depthwise_data(int N, const struct nn_conv_sizes *s, const float *dy, const float *k,
+                              float *dx);
+NN_API void nn_depthwise_weights(int N, const struct nn_conv_sizes *s, const float *x,
+                                 const float *dy, float *dk);
+NN_API void nn_depthwise_d(int N, const struct nn_conv_sizes *s, const double *x, const double *k,
+                           double *y, const double *bias, unsigned flags);
+NN_API void nn_depthwise_data_d(int N, const struct nn_conv_sizes *s, const double *dy,
+                                const double *k, double *dx);
+NN_API void nn_depthwise_weights_d(int N, const struct nn_conv_sizes *s, const double *x,
+                                   const double *dy, double *dk);
+
 /* ---- arrays of values ---------------------------------------------------------------------- */
 
 /* y[i] = f(x[i]) for i < n.  y == x is allowed. */

@@ -14,6 +14,7 @@
 #include "nn_conv.h"
 #include "nn_conv_data.h"
 #include "nn_conv_weights.h"
+#include "nn_depthwise.h"
 
 #define nn_map_exp NN_NAME(nn_map_exp)
 #define nn_map_log NN_NAME(nn_map_log)
@@ -103,6 +104,12 @@ static void nn_share(nn_product_fn *f, size_t step, int M, int N, int K, const f
 static double nn_image_cost(const struct nn_conv_sizes *s)
 {
     return 0.02 * s->y[0] * s->y[1] * (double)nn_conv_elements(s);
+}
+
+/* where each channel is by itself */
+static double nn_channels_cost(const struct nn_conv_sizes *s)
+{
+    return 0.02 * s->y[0] * s->y[1] * s->x[2] * s->window[0] * s->window[1];
 }
 
 /* rows of outputs, which do not depend on each other */
@@ -285,6 +292,77 @@ NN_API void nn_conv_weights_d(int N, const struct nn_conv_sizes *s, const double
     nn_share_weights(&sums, N, s, x);
     NN_CALL(nn_weights_end)(s, &sums, dk, sizeof *dk);
 }
+
+/* ---- each channel by itself ---- */
+
+/* rows of outputs, images of dx, channels of kernels: none depends on another of its kind */
+static void nn_share_depthwise(int N, const struct nn_conv_sizes *s, const struct nn_channelwise *q,
+                               const void *x, const void *k, void *y)
+{
+    if (s->y[0] > 0)
+        NN_SHARE(N * s->y[0], nn_channels_cost(s) / s->y[0],
+                 NN_CALL(nn_depthwise_rows)(q, x, k, y, nn_from, nn_to));
+}
+
+static void nn_share_depthwise_data(int N, const struct nn_conv_sizes *s, const void *dy,
+                                    const void *k, void *dx, size_t bytes, nn_run_fn *run)
+{
+    NN_SHARE(N, nn_channels_cost(s),
+             NN_CALL(nn_depthwise_data_images)(s, dy, k, dx, bytes, run, nn_from, nn_to));
+}
+
+static void nn_share_depthwise_taps(int N, const struct nn_conv_sizes *s, const void *x,
+                                    const void *dy, void *dk, size_t bytes, nn_run_fn *run)
+{
+    enum { LANES = 16 };
+    const int C = s->x[2], vectors = (C + LANES - 1) / LANES;
+    if (vectors > 0)
+        NN_SHARE(vectors, N * nn_channels_cost(s) / vectors,
+                 NN_CALL(nn_depthwise_taps)(N, s, x, dy, dk, bytes, run, nn_from * LANES,
+                                            nn_to * LANES < C ? nn_to * LANES : C));
+}
+
+NN_API void nn_depthwise(int N, const struct nn_conv_sizes *s, const float *x, const float *k,
+                         float *y, const float *bias, unsigned flags)
+{
+    const struct nn_channelwise q =
+        NN_CALL(nn_depthwise_forward)(s, bias, flags, sizeof *x, NN_CALL(nn_depthwise_f));
+    nn_share_depthwise(N, s, &q, x, k, y);
+}
+
+NN_API void nn_depthwise_data(int N, const struct nn_conv_sizes *s, const float *dy, const float *k,
+                              float *dx)
+{
+    nn_share_depthwise_data(N, s, dy, k, dx, sizeof *dy, NN_CALL(nn_depthwise_f));
+}
+
+NN_API void nn_depthwise_weights(int N, const struct nn_conv_sizes *s, const float *x,
+                                 const float *dy, float *dk)
+{
+    nn_share_depthwise_taps(N, s, x, dy, dk, sizeof *x, NN_CALL(nn_taps_f));
+}
+
+NN_API void nn_depthwise_d(int N, const struct nn_conv_sizes *s, const double *x, const double *k,
+                           double *y, const double *bias, unsigned flags)
+{
+    const struct nn_channelwise q =
+        NN_CALL(nn_depthwise_forward)(s, bias, flags, sizeof *x, NN_CALL(nn_depthwise_of_doubles));
+    nn_share_depthwise(N, s, &q, x, k, y);
+}
+
+NN_API void nn_depthwise_data_d(int N, const struct nn_conv_sizes *s, const double *dy,
+                                const double *k, double *dx)
+{
+    nn_share_depthwise_data(N, s, dy, k, dx, sizeof *dy, NN_CALL(nn_depthwise_of_doubles));
+}
+
+NN_API void nn_depthwise_weights_d(int N, const struct nn_conv_sizes *s, const double *x,
+                                   const double *dy, double *dk)
+{
+    nn_share_depthwise_taps(N, s, x, dy, dk, sizeof *x, NN_CALL(nn_taps_of_doubles));
+}
+
+/* ---- scratch of convolutions ---- */
 
 NN_API size_t nn_conv_packed_work(const struct nn_conv_sizes *s)
 {

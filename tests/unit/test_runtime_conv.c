@@ -15,6 +15,7 @@ typedef struct Case {
     struct nn_conv_sizes s;
     int N;
     unsigned flags;
+    int alone; /* each channel by itself, with kernels [P][Q][C] */
 } Case;
 
 static uint64_t random_state = 88172645463325252u;
@@ -35,9 +36,9 @@ static size_t product(const int *v, int n)
     return p;
 }
 
-static size_t kernel_count(const struct nn_conv_sizes *s)
+static size_t kernel_count(const Case *c)
 {
-    return product(s->window, 2) * (size_t)s->x[2] * (size_t)s->y[2];
+    return product(c->s.window, 2) * (size_t)c->s.x[2] * (size_t)(c->alone ? 1 : c->s.y[2]);
 }
 
 /* x, k, y, bias in double; the arrays end where their last element ends */
@@ -49,7 +50,7 @@ enum { X, K, Y, BIAS };
 
 static Arrays arrays_of(const Case *c)
 {
-    Arrays a = {.n = {product(c->s.x, 3) * (size_t)c->N, kernel_count(&c->s),
+    Arrays a = {.n = {product(c->s.x, 3) * (size_t)c->N, kernel_count(c),
                       product(c->s.y, 3) * (size_t)c->N, (size_t)c->s.y[2]}};
     for (int i = 0; i < 4; i++) {
         a.v[i] = malloc((a.n[i] + !a.n[i]) * sizeof(double));
@@ -103,7 +104,10 @@ static void reference(const Case *c, Arrays *a, int which)
                     for (int ch = 0; ch < x[2]; ch++) {
                         double *px = &a->v[X][((n * x[0] + iy) * x[1] + ix) * x[2] + ch];
                         double *py = &a->v[Y][((n * y[0] + oy) * y[1] + ox) * y[2] + o];
-                        double *pk = &a->v[K][(o * x[2] + ch) * s->window[0] * s->window[1] + w];
+                        int at = (o * x[2] + ch) * s->window[0] * s->window[1] + w;
+                        double *pk = &a->v[K][c->alone ? w * x[2] + ch : at];
+                        if (c->alone && o != ch)
+                            continue;
                         if (which == Y)
                             *py += *px * *pk;
                         else if (which == X)
@@ -128,7 +132,7 @@ static float *floats(const double *v, size_t n)
 #define CHECK_PACKED(T, conv, work)                                                               \
     static void check_packed_##T(const Case *c, const T *x, const T *k, const T *y, const T *bias)   \
     {                                                                                             \
-        const size_t O = (size_t)c->s.y[2], C = (size_t)c->s.x[2], n = kernel_count(&c->s);       \
+        const size_t O = (size_t)c->s.y[2], C = (size_t)c->s.x[2], n = kernel_count(c);       \
         const size_t taps = product(c->s.window, 2), size = product(c->s.y, 3) * (size_t)c->N;    \
         T *p = malloc((n + !n) * sizeof *p), *z = malloc((size + !size) * sizeof *z);             \
         const size_t bytes = (work);                                                              \
@@ -151,13 +155,19 @@ static void run_float(const Case *c, Arrays *a, int which)
         v[which][i] = nan_;
     size_t work = which == X ? nn_conv_data_work(&c->s) : nn_conv_work(&c->s);
     void *ws = malloc(work + !work);
-    if (which == Y)
+    if (c->alone && which == Y)
+        nn_depthwise(c->N, &c->s, v[X], v[K], v[Y], v[BIAS], c->flags);
+    else if (c->alone && which == X)
+        nn_depthwise_data(c->N, &c->s, v[Y], v[K], v[X]);
+    else if (c->alone)
+        nn_depthwise_weights(c->N, &c->s, v[X], v[Y], v[K]);
+    else if (which == Y)
         nn_conv(c->N, &c->s, v[X], v[K], v[Y], v[BIAS], c->flags, ws);
     else if (which == X)
         nn_conv_data(c->N, &c->s, v[Y], v[K], v[X], ws);
     else
         nn_conv_weights(c->N, &c->s, v[X], v[Y], v[K], ws);
-    if (which == Y)
+    if (which == Y && !c->alone)
         check_packed_float(c, v[X], v[K], v[Y], v[BIAS]);
     for (size_t i = 0; i < a->n[which]; i++)
         a->v[which][i] = v[which][i];
@@ -173,13 +183,19 @@ static void run_double(const Case *c, Arrays *a, int which)
     void *ws = malloc(work + !work);
     for (size_t i = 0; i < a->n[which]; i++)
         v[which][i] = NAN;
-    if (which == Y)
+    if (c->alone && which == Y)
+        nn_depthwise_d(c->N, &c->s, v[X], v[K], v[Y], v[BIAS], c->flags);
+    else if (c->alone && which == X)
+        nn_depthwise_data_d(c->N, &c->s, v[Y], v[K], v[X]);
+    else if (c->alone)
+        nn_depthwise_weights_d(c->N, &c->s, v[X], v[Y], v[K]);
+    else if (which == Y)
         nn_conv_d(c->N, &c->s, v[X], v[K], v[Y], v[BIAS], c->flags, ws);
     else if (which == X)
         nn_conv_data_d(c->N, &c->s, v[Y], v[K], v[X], ws);
     else
         nn_conv_weights_d(c->N, &c->s, v[X], v[Y], v[K], ws);
-    if (which == Y)
+    if (which == Y && !c->alone)
         check_packed_double(c, v[X], v[K], v[Y], v[BIAS]);
     free(ws);
 }
@@ -191,8 +207,9 @@ static void compare(const Case *c, const Arrays *a, const double *want, int whic
     for (size_t i = 0; i < a->n[which]; i++) {
         double error = fabs(a->v[which][i] - want[i]);
         if (!(error <= eps * (8 + fabs(want[i]))))
-            ck_abort_msg("%s, %s: N %d, x %dx%dx%d, y %dx%dx%d, window %dx%d, stride %d %d, pad %d %d, "
+            ck_abort_msg("%s%s, %s: N %d, x %dx%dx%d, y %dx%dx%d, window %dx%d, stride %d %d, pad %d %d, "
                          "dilation %d %d, flags %u: element %zu is %g and not %g",
+                         c->alone ? "each channel by itself, " : "",
                          direction_names[direction[which]], nn_isa_name(), c->N, s->x[0], s->x[1],
                          s->x[2], s->y[0], s->y[1], s->y[2], s->window[0], s->window[1],
                          s->stride[0], s->stride[1], s->pad[0], s->pad[1], s->dilation[0],
@@ -251,18 +268,30 @@ START_TEST(convolution)
 }
 END_TEST
 
+START_TEST(depthwise)
+{
+    nn_isa_set(levels[_i]);
+    for (int i = 0; i < 400; i++) {
+        Case c = random_case(i % 4 ? 20 : 70, i % 4 ? 5 : 20);
+        c.s.y[2] = c.s.x[2];
+        c.alone = 1;
+        check_case(&c);
+    }
+}
+END_TEST
+
 /* the layers of a small network, with all the sizes that have tiles of their own */
 START_TEST(layers)
 {
     static const Case cases[] = {
-        {{{16, 16, 3}, {16, 16, 32}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}, 2, NN_BIAS | NN_RELU},
-        {{{8, 8, 64}, {8, 8, 128}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}, 1, 0},
-        {{{28, 28, 1}, {24, 24, 6}, {5, 5}, {1, 1}, {0, 0}, {1, 1}}, 3, NN_BIAS},
-        {{{12, 12, 6}, {8, 8, 16}, {5, 5}, {1, 1}, {0, 0}, {1, 1}}, 3, NN_BIAS | NN_RELU},
-        {{{9, 9, 16}, {5, 5, 32}, {3, 3}, {2, 2}, {1, 1}, {1, 1}}, 2, 0},
-        {{{1, 40, 5}, {1, 40, 7}, {1, 9}, {1, 1}, {0, 4}, {1, 1}}, 2, NN_BIAS | NN_TANH},
-        {{{6, 6, 33}, {6, 6, 17}, {1, 1}, {1, 1}, {0, 0}, {1, 1}}, 2, NN_BIAS},
-        {{{4, 4, 3}, {4, 4, 2}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}, 0, NN_BIAS},
+        {{{16, 16, 3}, {16, 16, 32}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}, 2, NN_BIAS | NN_RELU, 0},
+        {{{8, 8, 64}, {8, 8, 128}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}, 1, 0, 0},
+        {{{28, 28, 1}, {24, 24, 6}, {5, 5}, {1, 1}, {0, 0}, {1, 1}}, 3, NN_BIAS, 0},
+        {{{12, 12, 6}, {8, 8, 16}, {5, 5}, {1, 1}, {0, 0}, {1, 1}}, 3, NN_BIAS | NN_RELU, 0},
+        {{{9, 9, 16}, {5, 5, 32}, {3, 3}, {2, 2}, {1, 1}, {1, 1}}, 2, 0, 0},
+        {{{1, 40, 5}, {1, 40, 7}, {1, 9}, {1, 1}, {0, 4}, {1, 1}}, 2, NN_BIAS | NN_TANH, 0},
+        {{{6, 6, 33}, {6, 6, 17}, {1, 1}, {1, 1}, {0, 0}, {1, 1}}, 2, NN_BIAS, 0},
+        {{{4, 4, 3}, {4, 4, 2}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}, 0, NN_BIAS, 0},
     };
     nn_isa_set(levels[_i]);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -283,7 +312,7 @@ START_TEST(few_channels)
             const Case c = {{{9, columns, 1 + maps % 7},
                              {9 - 2, (columns + 2 * pad - span) / stride + 1, maps},
                              {3, taps}, {1, stride}, {0, pad}, {1, dilation}},
-                            2, NN_BIAS | (i & 1 ? NN_RELU : NN_TANH)};
+                            2, NN_BIAS | (i & 1 ? NN_RELU : NN_TANH), 0};
             check_case(&c);
         }
 }
@@ -295,6 +324,7 @@ Suite *suite_runtime_conv(void)
     TCase *t = tcase_create("convolutions");
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, convolution, 0, 3);
+    tcase_add_loop_test(t, depthwise, 0, 3);
     tcase_add_loop_test(t, layers, 0, 3);
     tcase_add_loop_test(t, few_channels, 0, 3);
     suite_add_tcase(s, t);
