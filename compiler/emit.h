@@ -53,6 +53,7 @@ typedef struct Emit {
     int depth;
     int row_level;         /* depth inside the loops over rows */
     VEC(Count) counts;     /* how often values occur in the statements being written */
+    Lines kept;            /* stores of the pass being written, which come last in it */
     const Kernel *k;       /* being written */
     VEC(Buffer *) scalars; /* MEM_STACK scalars: declared before everything */
     double cost;           /* of the loop being written, in nanoseconds; 0: that of copying */

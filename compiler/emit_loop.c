@@ -116,9 +116,14 @@ static const char *stored(const Buffer *b, Frag f)
     return is_narrow(b) ? format("(%s)%s", c_type(b->type.elem), with(f, C_UNARY)) : f.s;
 }
 
+static const char *store_text(Buffer *b, const Shape *s, const Index *ix, Frag f)
+{
+    return format("%s = %s;", element_text(b, s, ix), stored(b, f));
+}
+
 void store(Emit *e, Buffer *b, const Shape *s, const Index *ix, Frag f)
 {
-    add_line(e, e->depth, format("%s = %s;", element_text(b, s, ix), stored(b, f)));
+    add_line(e, e->depth, store_text(b, s, ix, f));
 }
 
 /* target = step(target, f), as `target += f` where C has that. */
@@ -209,34 +214,48 @@ static void keep_scalar(Emit *e, const Def *d, const Index *ix, Frag f)
             store(e, d->copies.at[i], s, ix, (Frag){name, C_PRIMARY, e->depth});
 }
 
-/* A local for the value, unless it is only stored. */
+/* A local for the value, which is stored at the end of the pass. */
 static void keep_value(Emit *e, const Def *d, const Index *ix, Frag f)
 {
+    const Shape *s = &d->node->type.shape;
     const char *name = element_name(e, d), *key = value_key(d->node, ix);
+    const Frag local = {name, C_PRIMARY, e->depth};
     add_declaration(e, e->depth,
                     format("const %s %s = %s;", c_value_type(d->node->type.elem), name, f.s));
     remember(e, e->depth, key, name);
-    store_all(e, d, ix, (Frag){name, C_PRIMARY, e->depth});
+    if (d->home) vec_push(&e->kept, store_text(d->home, s, ix, local));
+    for (int i = 0; i < d->copies.n; i++)
+        if (d->copies.at[i] != d->home) vec_push(&e->kept, store_text(d->copies.at[i], s, ix, local));
 }
 
-typedef struct Search {
+/* Behind everything that the pass reads: a processor lets a read wait for a write before it that is a
+ * multiple of 4 KiB away, as the two moments of an optimiser often are. */
+static void store_kept(Emit *e)
+{
+    for (int i = 0; i < e->kept.n; i++) add_line(e, e->depth, e->kept.at[i]);
+    e->kept.n = 0;
+}
+
+/* What other definitions of the kernel read of a value: anything, elements of other places. */
+typedef struct Readers {
     const Node *node;
-    bool found;
-} Search;
+    bool any, elsewhere;
+} Readers;
 
 static void find_read(void *context, const Def *reader, const Frame *f, Node *n, const Index *ix)
 {
-    Search *s = context;
-    (void)f, (void)ix;
-    s->found |= n == s->node && reader->node != n;
+    Readers *r = context;
+    int rank = reader->domain.rank;
+    if (n != r->node || reader->node == n) return;
+    r->any = true;
+    r->elsewhere |= !ix || ix->rank != rank || !index_is_vars(ix, 0, rank, (Var *const *)f->vars);
 }
 
-/* Does another definition of the kernel read the value? */
-static bool is_read_in_kernel(const Emit *e, const Def *d)
+static Readers readers_of(const Emit *e, const Def *d)
 {
-    Search s = {.node = d->node};
-    for (int i = 0; i < e->k->defs.n; i++) each_read(e->c, e->k->defs.at[i], find_read, &s);
-    return s.found;
+    Readers r = {.node = d->node};
+    for (int i = 0; i < e->k->defs.n; i++) each_read(e->c, e->k->defs.at[i], find_read, &r);
+    return r;
 }
 
 static bool is_read_again(const Emit *e, const Def *d, const Index *ix)
@@ -266,7 +285,8 @@ static void emit_map(Emit *e, const Def *d, bool straight)
     Index ix = open_index(e, &d->domain, d->domain.rank);
     Buffer *only = d->home ? d->home : d->copies.n ? d->copies.at[0] : NULL;
     int places = d->copies.n + (d->home && (!d->copies.n || d->copies.at[0] != d->home));
-    bool again = !d->is_store && (is_read_again(e, d, &ix) || (straight && is_read_in_kernel(e, d)));
+    Readers readers = straight ? readers_of(e, d) : (Readers){0};
+    bool again = !d->is_store && (is_read_again(e, d, &ix) || readers.any);
     bool direct = only && places == 1 && !again;
     if (direct && !d->is_store && emit_in_place(e, d->node, only, &ix)) return;
     Frag f = d->is_store ? value_of(e, d->node, &ix) : operation_of(e, d->node, &ix);
@@ -276,6 +296,7 @@ static void emit_map(Emit *e, const Def *d, bool straight)
         keep_scalar(e, d, &ix, f);
     else
         keep_value(e, d, &ix, f);
+    if (readers.elsewhere) store_kept(e);
 }
 
 /* ---- groups and kernels ---- */
@@ -333,6 +354,7 @@ static void emit_group(Emit *e, const Group *g)
         step(e, d->node, element_text(d->home, &d->node->type.shape, &ix), d->home,
              element_of(e, d));
     }
+    store_kept(e);
     for (int i = g->inner.rank; i-- > 0;)
         close_loop(e, g->inner.size[i], !is_added_over(e->k, g, i));
 }
@@ -395,6 +417,7 @@ static void emit_flat(Emit *e, const Group *g)
     open_loop(e, count);
     count_group(e, g);
     for (int i = 0; i < g->defs.n; i++) emit_map(e, g->defs.at[i], false);
+    store_kept(e);
     close_loop(e, count, true);
     e->cost = 0;
     e->flat_rank = 0;

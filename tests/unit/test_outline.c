@@ -64,6 +64,15 @@ START_TEST(equal_kernels_are_one)
 }
 END_TEST
 
+START_TEST(kept_values_are_stored_behind_all_reads)
+{
+    const char *c = with_updates("param p: real[40, 30] = 1;\nstate s: real[40, 30] = 2;\n",
+                                 "  s1 = 0.5 * s + p;  update s = s1;  update p = p - exp(s1) * s1;\n");
+    const char *kept = strstr(c, "s[i][j] = s1;"), *read = strstr(c, "p[i][j] -= ");
+    ck_assert_msg(kept && read && read < kept, "%s", c);
+}
+END_TEST
+
 START_TEST(elementwise_kernels_of_all_shapes_are_one)
 {
     const char *c = with_updates(
@@ -172,6 +181,7 @@ Suite *suite_outline(void)
     TCase *t = tcase_create("outline");
     tcase_add_checked_fixture(t, fresh_start, teardown);
     tcase_add_test(t, equal_kernels_are_one);
+    tcase_add_test(t, kept_values_are_stored_behind_all_reads);
     tcase_add_test(t, elementwise_kernels_of_all_shapes_are_one);
     tcase_add_test(t, other_constants_are_another_kernel);
     tcase_add_test(t, in_place_is_another_kernel);
