@@ -9,8 +9,8 @@ typedef struct Names {
     NameList own;
     struct Names *parent;
     const Module *m;
-    bool dims;                /* entries and the file level see dims */
-    bool is_body;             /* the parent holds the arguments */
+    bool dims;    /* entries and the file level see dims */
+    bool is_body; /* the parent holds the arguments */
 } Names;
 
 static bool knows(const Names *n, const char *name)
@@ -53,7 +53,8 @@ static void suggest(Diag *d, const Names *n, const char *name)
         for (int i = 0; i < k->own.n; i++) vec_push(&known, k->own.at[i].s);
     scope_names(n->m, &known);
     const char *near = nearest(name, known.at, known.n);
-    if (library) diag_hint(d, "`%s` is in a library: write `import std.%s;`", name, library);
+    if (library)
+        diag_hint(d, "`%s` is in a library: write `import std.%s;`", name, library);
     else if (near) {
         Span at = defined_at(n, near);
         if (at.src) diag_label(d, at, "a similar name is defined here");
@@ -207,11 +208,14 @@ static void twice(const Names *n, const Stmt *s)
 
 static void check_stmt(Names *n, const Stmt *s)
 {
-    bool defines = s->kind == ST_DEF || s->kind == ST_TUPLE || s->kind == ST_INDEXED || s->kind == ST_PARAM || s->kind == ST_STATE;
+    bool defines = s->kind == ST_DEF || s->kind == ST_TUPLE || s->kind == ST_INDEXED ||
+                   s->kind == ST_PARAM || s->kind == ST_STATE;
     if (defines) twice(n, s);
     check_type(n, s->type);
-    if (s->kind == ST_SCAN) check_scan(n, s);
-    else if (s->kind == ST_INDEXED) check_indexed(n, s);
+    if (s->kind == ST_SCAN)
+        check_scan(n, s);
+    else if (s->kind == ST_INDEXED)
+        check_indexed(n, s);
     else {
         check_list(n, &s->list);
         check_expr(n, s->value);
@@ -226,9 +230,11 @@ static void check_test_stmt(const Stmt *s)
 {
     const Expr *x = s->value;
     bool runs = s->kind == ST_CHECK_GRAD || s->kind == ST_REPEAT;
-    bool call = runs && (x->kind == EX_CALL || (x->kind == EX_BINARY && x->op == O_PIPE) || x->kind == EX_ERROR);
+    bool call = runs && (x->kind == EX_CALL || (x->kind == EX_BINARY && x->op == O_PIPE) ||
+                         x->kind == EX_ERROR);
     if (runs && !call) {
-        Diag *d = error_at("E0204", x->span, "`%s` takes a call of an entry", s->kind == ST_REPEAT ? "repeat" : "check_grad");
+        Diag *d = error_at("E0204", x->span, "`%s` takes a call of an entry",
+                           s->kind == ST_REPEAT ? "repeat" : "check_grad");
         diag_here(d, "%s", "");
     }
     if (s->kind == ST_ASSERT && x->kind == EX_NUMBER) {
@@ -275,7 +281,8 @@ static void check_function(const Module *m, const Decl *d)
     Names n = {.parent = &outer, .m = m, .dims = outer.dims, .is_body = true};
     check_body(&n, &d->body);
     Names g = {.parent = &n, .m = m, .dims = outer.dims};
-    for (int i = 0; i < d->gradient_names.n; i++) add(&g, d->gradient_names.at[i].s, d->gradient_names.at[i].span);
+    for (int i = 0; i < d->gradient_names.n; i++)
+        add(&g, d->gradient_names.at[i].s, d->gradient_names.at[i].span);
     check_body(&g, &d->gradient);
 }
 
@@ -303,7 +310,7 @@ static void check_decl(const Module *m, const Decl *d)
 
 Module *check_module(const Source *src)
 {
-    Module *m = module_load(src), *const *all;
+    Module *m = module_load(src), *const * all;
     int n = modules_loaded(&all);
     if (diag_errors()) return NULL;
     for (int k = 0; k < n; k++)

@@ -14,7 +14,7 @@
 typedef struct Walk {
     int rank;
     long size[MAX_RANK], stride[MAX_RANK], index[MAX_RANK];
-    long at;                  /* the place of the present index */
+    long at; /* the place of the present index */
 } Walk;
 
 static void strides_of(const Tensor *t, long *stride)
@@ -113,7 +113,8 @@ static double fold_step(Op op, Elem e, double so_far, double a)
 static double fold_first(Op op, Elem e)
 {
     switch (op) {
-    case OP_PROD: case OP_ALL: return 1;
+    case OP_PROD:
+    case OP_ALL: return 1;
     case OP_MAXOF: return eval_convert(ELEM_REAL, e, -INFINITY);
     case OP_MINOF: return eval_convert(ELEM_REAL, e, INFINITY);
     default: return 0;
@@ -164,9 +165,12 @@ static void eval_view(const Node *n, const Surroundings *around, const Tensor *a
     long stride[MAX_RANK];
     strides_of(a, stride);
     for (int i = 0, k = 0; i < y->rank; i++) {
-        if (n->op == OP_BROADCAST) w.stride[i] = n->attr.axes >> i & 1 ? 0 : stride[k++];
-        else if (n->op == OP_TRANSPOSE) w.stride[i] = stride[n->attr.perm[i]];
-        else w.stride[i] = stride[i];
+        if (n->op == OP_BROADCAST)
+            w.stride[i] = n->attr.axes >> i & 1 ? 0 : stride[k++];
+        else if (n->op == OP_TRANSPOSE)
+            w.stride[i] = stride[n->attr.perm[i]];
+        else
+            w.stride[i] = stride[i];
         if (n->op == OP_SLICE) w.at += stride[i] * size_eval(n->attr.lo[i], around->dims);
         if (n->op == OP_REVERSE && n->attr.axes >> i & 1) {
             w.at += stride[i] * (y->size[i] - 1);
@@ -248,9 +252,12 @@ static void eval_conv(const Node *n, const Surroundings *around, Tensor *a, Tens
                 long in = ((at / r[2] / r[1] * x[1] + row) * x[2] + column) * x[3] + c;
                 long weight = ((o * k[1] + c) * k[2] + p) * k[3] + q, out = at * r[3] + o;
                 if (n->attr.k) weight = ((p * k[3] + q) * k[1] + c) * k[0] + o;
-                if (y == result) add_to(y, out, image->v[in] * kernel->v[weight]);
-                else if (y == image) add_to(y, in, result->v[out] * kernel->v[weight]);
-                else add_to(y, weight, image->v[in] * result->v[out]);
+                if (y == result)
+                    add_to(y, out, image->v[in] * kernel->v[weight]);
+                else if (y == image)
+                    add_to(y, in, result->v[out] * kernel->v[weight]);
+                else
+                    add_to(y, weight, image->v[in] * result->v[out]);
             }
     }
 }
@@ -296,7 +303,8 @@ static long row_at(const Node *n, const Surroundings *around, double index, long
 {
     bool outside = index < 0 || index >= (double)count;
     if (outside && around->fault && !*around->fault && options.bounds != BOUNDS_CLAMP)
-        *around->fault = format("%s:%d: the index %.0f is not inside 0..%ld", n->span.src ? n->span.src->name : "",
+        *around->fault = format("%s:%d: the index %.0f is not inside 0..%ld",
+                                n->span.src ? n->span.src->name : "",
                                 n->span.src ? span_line(n->span) : 0, index, count - 1);
     return index < 0 ? 0 : outside ? count - 1 : (long)index;
 }
@@ -308,7 +316,8 @@ static long row_length(const Tensor *table)
     return n;
 }
 
-static void eval_gather(const Node *node, const Surroundings *around, const Tensor *table, const Tensor *index, Tensor *y)
+static void eval_gather(const Node *node, const Surroundings *around, const Tensor *table,
+                        const Tensor *index, Tensor *y)
 {
     long n = row_length(table);
     if (table->size[0] == 0) return;
@@ -317,7 +326,8 @@ static void eval_gather(const Node *node, const Surroundings *around, const Tens
                sizeof(double) * (size_t)n);
 }
 
-static void eval_scatter(const Node *node, const Surroundings *around, const Tensor *index, const Tensor *rows, Tensor *y)
+static void eval_scatter(const Node *node, const Surroundings *around, const Tensor *index,
+                         const Tensor *rows, Tensor *y)
 {
     long n = row_length(y);
     memset(y->v, 0, sizeof(double) * (size_t)y->count);
@@ -336,23 +346,32 @@ static void copy_values(const Tensor *a, Tensor *y)
 void eval_node(const Node *n, Tensor *const *in, const Surroundings *around, Tensor *y)
 {
     OpClass class = op_info[n->op].class;
-    if (class == CLASS_LEAF) eval_leaf(n, around, y);
-    else if (class == CLASS_MAP) eval_maps(n, in, y);
-    else switch (n->op) {
-    case OP_ARGMAX: case OP_ARGMIN: eval_arg(n, in[0], y); break;
-    case OP_MATMUL: eval_matmul(in[0], in[1], y); break;
-    case OP_BROADCAST: case OP_TRANSPOSE: case OP_SLICE: case OP_REVERSE:
-        eval_view(n, around, in[0], y);
-        break;
-    case OP_RESHAPE: copy_values(in[0], y); break;
-    case OP_PAD: eval_pad(n, around, in[0], y); break;
-    case OP_CONCAT: eval_concat(n, in, y); break;
-    case OP_GATHER: eval_gather(n, around, in[0], in[1], y); break;
-    case OP_SCATTER: eval_scatter(n, around, in[0], in[1], y); break;
-    case OP_WINDOW: eval_window(n, around, in[0], y); break;
-    case OP_UNWINDOW: eval_unwindow(n, around, in[0], y); break;
-    case OP_CONV: case OP_CONV_DATA: case OP_CONV_WEIGHTS: eval_conv(n, around, in[0], in[1], y); break;
-    case OP_CUSTOM: copy_values(in[((const Custom *)n->attr.ref)->n_inputs + n->attr.k], y); break;
-    default: eval_fold(n, in[0], y); break;
-    }
+    if (class == CLASS_LEAF)
+        eval_leaf(n, around, y);
+    else if (class == CLASS_MAP)
+        eval_maps(n, in, y);
+    else
+        switch (n->op) {
+        case OP_ARGMAX:
+        case OP_ARGMIN: eval_arg(n, in[0], y); break;
+        case OP_MATMUL: eval_matmul(in[0], in[1], y); break;
+        case OP_BROADCAST:
+        case OP_TRANSPOSE:
+        case OP_SLICE:
+        case OP_REVERSE: eval_view(n, around, in[0], y); break;
+        case OP_RESHAPE: copy_values(in[0], y); break;
+        case OP_PAD: eval_pad(n, around, in[0], y); break;
+        case OP_CONCAT: eval_concat(n, in, y); break;
+        case OP_GATHER: eval_gather(n, around, in[0], in[1], y); break;
+        case OP_SCATTER: eval_scatter(n, around, in[0], in[1], y); break;
+        case OP_WINDOW: eval_window(n, around, in[0], y); break;
+        case OP_UNWINDOW: eval_unwindow(n, around, in[0], y); break;
+        case OP_CONV:
+        case OP_CONV_DATA:
+        case OP_CONV_WEIGHTS: eval_conv(n, around, in[0], in[1], y); break;
+        case OP_CUSTOM:
+            copy_values(in[((const Custom *)n->attr.ref)->n_inputs + n->attr.k], y);
+            break;
+        default: eval_fold(n, in[0], y); break;
+        }
 }

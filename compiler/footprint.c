@@ -17,7 +17,8 @@ static Code *compiled_copy(Program *p, const Entry *e)
     for (int i = 0; i < e->outputs.n; i++) {
         Output o = e->outputs.at[i];
         memset(&o.set, 0, sizeof o.set);
-        for (int k = 0; k < e->outputs.at[i].set.n; k++) vec_push(&o.set, e->outputs.at[i].set.at[k]);
+        for (int k = 0; k < e->outputs.at[i].set.n; k++)
+            vec_push(&o.set, e->outputs.at[i].set.at[k]);
         vec_push(&copy->outputs, o);
     }
     for (int i = 0; i < e->updates.n; i++) vec_push(&copy->updates, e->updates.at[i]);
@@ -32,21 +33,25 @@ static void check_one(const Requirement *r, const Footprint *f)
     low->footprint = NULL;
     if (v.kind == V_POISON || (v.kind == V_NUMBER && v.is_bool && v.num != 0)) return;
     bool known = v.kind == V_NUMBER && v.is_bool;
-    Diag *d = error_at(known ? "E0312" : "E0306", r->stmt->value->span, known ? "%s" : "this is not known at compile time: %s", r->stmt->text);
+    Diag *d = error_at(known ? "E0312" : "E0306", r->stmt->value->span,
+                       known ? "%s" : "this is not known at compile time: %s", r->stmt->text);
     diag_here(d, "%s", known ? "this does not hold" : "");
-    diag_note(d, "%s: work %.0f, stack about %.0f, params %.0f, states %.0f bytes", r->entry ? format("`%s`", r->entry->name) : "the largest of the entries",
-              f->work, f->stack, f->params, f->states);
+    diag_note(d, "%s: work %.0f, stack about %.0f, params %.0f, states %.0f bytes",
+              r->entry ? format("`%s`", r->entry->name) : "the largest of the entries", f->work,
+              f->stack, f->params, f->states);
     diag_hint(d, "`nnc size` says what takes how much");
 }
 
 void check_footprint(Program *p)
 {
     const RequirementList *all = &low->requirements;
-    Footprint *each = NEW_N(Footprint, p->entries.n + 1), most = {.params = slot_bytes(&p->params), .states = slot_bytes(&p->states)};
+    Footprint *each = NEW_N(Footprint, p->entries.n + 1),
+              most = {.params = slot_bytes(&p->params), .states = slot_bytes(&p->states)};
     if (!all->n || diag_errors()) return;
     for (int i = 0; i < p->entries.n; i++) {
         const Code *c = compiled_copy(p, p->entries.at[i]);
-        each[i] = (Footprint){(double)c->work_bytes, (double)c->stack_bytes, most.params, most.states};
+        each[i] =
+            (Footprint){(double)c->work_bytes, (double)c->stack_bytes, most.params, most.states};
         if (each[i].work > most.work) most.work = each[i].work;
         if (each[i].stack > most.stack) most.stack = each[i].stack;
     }

@@ -33,9 +33,9 @@ static uint64_t node_hash(Op op, const Attr *attr, Type type, int n, Node *const
 /* Bytes of the number are compared, so that -0 and 0 stay apart and NaN equals itself. */
 static bool attr_equal(const Attr *a, const Attr *b)
 {
-    return !memcmp(&a->num, &b->num, sizeof a->num) && a->k == b->k && a->axes == b->axes && a->draw == b->draw && a->copy == b->copy &&
-           a->size == b->size && a->ref == b->ref && !memcmp(a->perm, b->perm, sizeof a->perm) &&
-           !memcmp(a->lo, b->lo, sizeof a->lo);
+    return !memcmp(&a->num, &b->num, sizeof a->num) && a->k == b->k && a->axes == b->axes &&
+           a->draw == b->draw && a->copy == b->copy && a->size == b->size && a->ref == b->ref &&
+           !memcmp(a->perm, b->perm, sizeof a->perm) && !memcmp(a->lo, b->lo, sizeof a->lo);
 }
 
 static bool node_equal(const Node *n, Op op, const Attr *attr, Type type, int n_in, Node *const *in)
@@ -52,7 +52,8 @@ static void graph_grow(Graph *g)
     g->buckets = NEW_N(Node *, g->n_buckets);
     for (int i = 0; i < g->nodes.n; i++) {
         Node *n = g->nodes.at[i];
-        Node **b = &g->buckets[node_hash(n->op, &n->attr, n->type, n->n_in, n->in) % (uint64_t)g->n_buckets];
+        Node **b = &g->buckets[node_hash(n->op, &n->attr, n->type, n->n_in, n->in) %
+                               (uint64_t)g->n_buckets];
         n->next_hash = *b;
         *b = n;
     }
@@ -68,8 +69,14 @@ Node *graph_node(Graph *g, Op op, const Attr *attr, Type given, int n_in, Node *
         if (node_equal(n, op, attr, type, n_in, in)) return n;
     if (g->nodes.n > g->n_buckets) graph_grow(g);
     Node *n = NEW(Node);
-    *n = (Node){.op = op, .id = g->nodes.n, .type = type, .n_in = n_in, .attr = *attr, .span = g->span,
-                .adjoint_of = g->adjoint_of, .rule = g->rule};
+    *n = (Node){.op = op,
+                .id = g->nodes.n,
+                .type = type,
+                .n_in = n_in,
+                .attr = *attr,
+                .span = g->span,
+                .adjoint_of = g->adjoint_of,
+                .rule = g->rule};
     n->in = NEW_N(Node *, n_in ? n_in : 1);
     for (int i = 0; i < n_in; i++) n->in[i] = in[i];
     Node **b = &g->buckets[h % (uint64_t)g->n_buckets];
@@ -89,7 +96,8 @@ bool node_is_const(const Node *n, double *value)
 
 static void broken(const Node *n, const char *after, const char *what)
 {
-    fprintf(stderr, "nnc: internal error: after %s: node %d (%s): %s\n", after, n->id, op_info[n->op].name, what);
+    fprintf(stderr, "nnc: internal error: after %s: node %d (%s): %s\n", after, n->id,
+            op_info[n->op].name, what);
     abort();
 }
 
@@ -100,10 +108,12 @@ void graph_verify(const Graph *g, const char *after)
         if (n->id != i) broken(n, after, "out of place");
         for (int k = 0; k < n->n_in; k++) {
             const Node *a = n->in[k];
-            if (a->id >= i || a->id < 0 || g->nodes.at[a->id] != a) broken(n, after, "an operand from elsewhere");
+            if (a->id >= i || a->id < 0 || g->nodes.at[a->id] != a)
+                broken(n, after, "an operand from elsewhere");
         }
         Type t = op_type(n->op, &n->attr, n->type, n->n_in, n->in);
-        if (t.elem != n->type.elem || !shape_equal(&t.shape, &n->type.shape)) broken(n, after, "a wrong type");
+        if (t.elem != n->type.elem || !shape_equal(&t.shape, &n->type.shape))
+            broken(n, after, "a wrong type");
         for (int k = 0; k < n->type.shape.rank; k++)
             if (!n->type.shape.size[k]) broken(n, after, "a missing size");
     }
@@ -114,7 +124,8 @@ static void mark_live(const Graph *g, Node *const *roots, int n_roots, bool *liv
     for (int i = 0; i < n_roots; i++)
         if (roots[i]) live[roots[i]->id] = true;
     for (int i = g->nodes.n - 1; i >= 0; i--)
-        for (int k = 0; live[i] && k < g->nodes.at[i]->n_in; k++) live[g->nodes.at[i]->in[k]->id] = true;
+        for (int k = 0; live[i] && k < g->nodes.at[i]->n_in; k++)
+            live[g->nodes.at[i]->in[k]->id] = true;
 }
 
 void name_as(Node *to, const Node *from)
@@ -175,8 +186,7 @@ int *graph_uses(const Graph *g, Node *const *roots, int n)
     for (int i = 0; i < n; i++)
         if (roots[i]) uses[roots[i]->id]++;
     for (int i = g->nodes.n - 1; i >= 0; i--)
-        for (int k = 0; uses[i] && k < g->nodes.at[i]->n_in; k++)
-            uses[g->nodes.at[i]->in[k]->id]++;
+        for (int k = 0; uses[i] && k < g->nodes.at[i]->n_in; k++) uses[g->nodes.at[i]->in[k]->id]++;
     return uses;
 }
 
@@ -193,7 +203,13 @@ static void dump_attr(Text *out, const Node *n)
     case OP_SIZE: text_add(out, " %s", size_text(a->size)); break;
     case OP_IOTA:
     case OP_CONCAT: text_add(out, " axis %ld", a->k); break;
-    case OP_DRAW: text_add(out, " %s site %ld", a->draw == DRAW_UNIFORM ? "uniform" : a->draw == DRAW_NORMAL ? "normal" : "orthogonal", a->k); break;
+    case OP_DRAW:
+        text_add(out, " %s site %ld",
+                 a->draw == DRAW_UNIFORM  ? "uniform"
+                 : a->draw == DRAW_NORMAL ? "normal"
+                                          : "orthogonal",
+                 a->k);
+        break;
     case OP_CUSTOM: text_add(out, " %s", ((const Custom *)a->ref)->decl->name.s); break;
     default: break;
     }
@@ -206,9 +222,11 @@ static void dump_attr(Text *out, const Node *n)
             }
     }
     if (n->op == OP_TRANSPOSE)
-        for (int i = 0; i < n->type.shape.rank; i++) text_add(out, "%s%d", i ? "," : " to ", a->perm[i]);
+        for (int i = 0; i < n->type.shape.rank; i++)
+            text_add(out, "%s%d", i ? "," : " to ", a->perm[i]);
     if (n->op == OP_SLICE || n->op == OP_PAD)
-        for (int i = 0; i < n->type.shape.rank; i++) text_add(out, "%s%s", i ? "," : " from ", size_text(a->lo[i]));
+        for (int i = 0; i < n->type.shape.rank; i++)
+            text_add(out, "%s%s", i ? "," : " from ", size_text(a->lo[i]));
 }
 
 void graph_dump(Text *out, const Graph *g, Node *const *roots, int n_roots)
@@ -221,8 +239,10 @@ void graph_dump(Text *out, const Graph *g, Node *const *roots, int n_roots)
         text_add(out, "%%%d: %s = %s", n->id, type_text(n->type), op_info[n->op].name);
         dump_attr(out, n);
         for (int k = 0; k < n->n_in; k++) text_add(out, "%s%%%d", k ? ", " : " ", n->in[k]->id);
-        if (n->name) text_add(out, "   // %s", n->name);
-        else if (n->adjoint_of && n->adjoint_of->name) text_add(out, "   // d_%s", n->adjoint_of->name);
+        if (n->name)
+            text_add(out, "   // %s", n->name);
+        else if (n->adjoint_of && n->adjoint_of->name)
+            text_add(out, "   // d_%s", n->adjoint_of->name);
         text_add(out, "\n");
     }
 }

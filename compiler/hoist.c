@@ -30,12 +30,15 @@ static Node *spread(Hoist *h, Node *n)
 static Attr moved_attr(const Node *n)
 {
     Attr a = n->attr;
-    if (op_info[n->op].class == CLASS_FOLD || n->op == OP_REVERSE || n->op == OP_BROADCAST) a.axes <<= 1;
+    if (op_info[n->op].class == CLASS_FOLD || n->op == OP_REVERSE || n->op == OP_BROADCAST)
+        a.axes <<= 1;
     if (n->op == OP_CONCAT || n->op == OP_WINDOW || n->op == OP_UNWINDOW) a.k++;
     bool moves = n->op == OP_TRANSPOSE, blocks = n->op == OP_SLICE || n->op == OP_PAD;
     for (int i = n->type.shape.rank; i > 0 && (moves || blocks); i--) {
-        if (moves) a.perm[i] = n->attr.perm[i - 1] + 1;
-        else a.lo[i] = n->attr.lo[i - 1];
+        if (moves)
+            a.perm[i] = n->attr.perm[i - 1] + 1;
+        else
+            a.lo[i] = n->attr.lo[i - 1];
     }
     if (moves) a.perm[0] = 0;
     if (blocks) a.lo[0] = size_const(0);
@@ -52,13 +55,16 @@ static Node *product_of_columns(Hoist *h, const Node *n)
 
 static Node *all_at_once(Hoist *h, Node *n)
 {
-    if (n->op == OP_MATMUL && h->change[n->in[0]->id] == CHANGE_NEVER && h->change[n->in[1]->id] != CHANGE_NEVER)
+    if (n->op == OP_MATMUL && h->change[n->in[0]->id] == CHANGE_NEVER &&
+        h->change[n->in[1]->id] != CHANGE_NEVER)
         return product_of_columns(h, n);
     Node **in = NEW_N(Node *, n->n_in + 1);
     bool gathers = n->op == OP_GATHER;
-    for (int k = 0; k < n->n_in; k++) in[k] = gathers && k == 0 ? outside(h, n->in[k]) : spread(h, n->in[k]);
+    for (int k = 0; k < n->n_in; k++)
+        in[k] = gathers && k == 0 ? outside(h, n->in[k]) : spread(h, n->in[k]);
     Attr attr = moved_attr(n);
-    return graph_node(h->g, n->op, &attr, (Type){n->type.elem, all_steps(h, &n->type.shape)}, n->n_in, in);
+    return graph_node(h->g, n->op, &attr, (Type){n->type.elem, all_steps(h, &n->type.shape)},
+                      n->n_in, in);
 }
 
 static Node *same_for_all(Hoist *h, Node *n)
@@ -120,7 +126,8 @@ static Node *keep_sum(Hoist *h, Node *n)
     for (int i = 0; i < terms.n; i++) {
         Node *t = terms.at[i].node;
         if (h->change[t->id] == CHANGE_BY_STATE) continue;
-        sum = add_term(h->g, sum, change == CHANGE_NEVER ? outside(h, t) : spread(h, t), terms.at[i].minus);
+        sum = add_term(h->g, sum, change == CHANGE_NEVER ? outside(h, t) : spread(h, t),
+                       terms.at[i].minus);
     }
     sum = change == CHANGE_NEVER ? build_capture(&h->b, sum) : build_seq(&h->b, sum);
     for (int i = 0; i < terms.n; i++)
@@ -147,7 +154,8 @@ static Node *keep(Hoist *h, Node *n)
     Change change = h->change[n->id];
     if (*x) return *x;
     if (n->op == OP_INPUT) return *x = take(h, h->in[n->attr.k], change, n);
-    if (change != CHANGE_BY_STATE && h->worth[n->id] && !is_body_view(n)) return *x = take(h, outside(h, n), change, n);
+    if (change != CHANGE_BY_STATE && h->worth[n->id] && !is_body_view(n))
+        return *x = take(h, outside(h, n), change, n);
     Node *y = keep_operator(h, n);
     name_as(y, n);
     if (!y->span.src) y->span = n->span;
@@ -185,7 +193,8 @@ static void keep_steps(Hoist *h, const int *place)
         const Total *t = &h->total[j];
         if (place[j] < 0) continue;
         Node *next = t->is_total ? h->kept[t->state->id] : keep(h, s->next[j]);
-        for (int i = 0; t->is_total && i < t->inside.n; i++) next = add_term(body, next, keep(h, t->inside.at[i].node), t->inside.at[i].minus);
+        for (int i = 0; t->is_total && i < t->inside.n; i++)
+            next = add_term(body, next, keep(h, t->inside.at[i].node), t->inside.at[i].minus);
         vec_push(&h->b.next, next);
     }
     for (int i = 0; i < h->cuts.n; i++) vec_push(&h->b.emit, keep(h, h->cuts.at[i]));
@@ -200,7 +209,9 @@ static Node *last_value(Hoist *h, int state, Node *of_loop)
     Node *y = of_loop ? of_loop : h->in[h->scan->n_seqs + state];
     for (int i = 0; i < t->outside.n; i++) {
         Term x = t->outside.at[i];
-        Node *all = h->emitted[x.node->id] || h->change[x.node->id] != CHANGE_BY_STATE ? spread(h, x.node) : all_at_once(h, x.node);
+        Node *all = h->emitted[x.node->id] || h->change[x.node->id] != CHANGE_BY_STATE
+                        ? spread(h, x.node)
+                        : all_at_once(h, x.node);
         y = add_term(h->g, y, n_reduce(h->g, OP_SUM, all, 1), x.minus);
     }
     return y;
@@ -228,7 +239,9 @@ static Node **take_apart(Hoist *h, const bool *read)
     }
     for (int i = 0; i < n; i++) {
         if (!read[i]) continue;
-        Node *loop = i < s->n_states && place[i] >= 0 ? n_scan(h->g, h->b.scan, h->steps, place[i], in.n, in.at) : NULL;
+        Node *loop = i < s->n_states && place[i] >= 0
+                         ? n_scan(h->g, h->b.scan, h->steps, place[i], in.n, in.at)
+                         : NULL;
         value[i] = i < s->n_states ? last_value(h, i, loop) : spread(h, s->emit[i - s->n_states]);
     }
     return value;
@@ -236,7 +249,11 @@ static Node **take_apart(Hoist *h, const bool *read)
 
 /* ---- the graph around ---- */
 
-typedef struct Group { const Node *node; bool *read; Node **value; } Group;
+typedef struct Group {
+    const Node *node;
+    bool *read;
+    Node **value;
+} Group;
 typedef VEC(Group) GroupList;
 
 static Group *group_of(GroupList *groups, const Node *n)
@@ -265,7 +282,8 @@ static Node **hoist_scan(Graph *to, const Group *group, Node *const *map)
     s->body = simplify_roots(s->body, s->next, count);
     to->span = n->span;
     to->rule = n->rule;
-    Hoist h = {.g = to, .scan = s, .steps = n->attr.size, .in = mapped_operands(n, map), .n_in = n->n_in};
+    Hoist h = {
+        .g = to, .scan = s, .steps = n->attr.size, .in = mapped_operands(n, map), .n_in = n->n_in};
     return take_apart(&h, group->read);
 }
 

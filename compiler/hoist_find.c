@@ -7,7 +7,8 @@
 
 bool is_body_view(const Node *n)
 {
-    return n->op == OP_BROADCAST || n->op == OP_RESHAPE || n->op == OP_TRANSPOSE || n->op == OP_REVERSE;
+    return n->op == OP_BROADCAST || n->op == OP_RESHAPE || n->op == OP_TRANSPOSE ||
+           n->op == OP_REVERSE;
 }
 
 /* Is there an operator that computes n for all steps at once? */
@@ -17,7 +18,12 @@ static bool has_outside(const Hoist *h, const Node *n)
     for (int k = 0; k < n->n_in; k++)
         if (n->in[k]->type.shape.rank == MAX_RANK) return false;
     switch (n->op) {
-    case OP_SCAN: case OP_SCATTER: case OP_DRAW: case OP_CUSTOM: case OP_MARK: case OP_STOP: return false;
+    case OP_SCAN:
+    case OP_SCATTER:
+    case OP_DRAW:
+    case OP_CUSTOM:
+    case OP_MARK:
+    case OP_STOP: return false;
     case OP_GATHER: return h->change[n->in[0]->id] == CHANGE_NEVER;
     default: return true;
     }
@@ -27,7 +33,9 @@ static Change change_of(const Hoist *h, const Node *n)
 {
     const Scan *s = h->scan;
     if (n->op == OP_INPUT)
-        return n->attr.k < s->n_seqs ? CHANGE_BY_STEP : n->attr.k < s->n_seqs + s->n_states ? CHANGE_BY_STATE : CHANGE_NEVER;
+        return n->attr.k < s->n_seqs                 ? CHANGE_BY_STEP
+               : n->attr.k < s->n_seqs + s->n_states ? CHANGE_BY_STATE
+                                                     : CHANGE_NEVER;
     if (n->op == OP_DRAW) return CHANGE_BY_STATE;
     Change c = CHANGE_NEVER;
     for (int k = 0; k < n->n_in; k++)
@@ -40,7 +48,8 @@ static bool is_shared_product(const Hoist *h, const Node *n)
 {
     if (n->op != OP_MATMUL) return false;
     SizeRef columns = n->type.shape.size[n->type.shape.rank - 1];
-    return h->change[n->in[1]->id] == CHANGE_NEVER || (h->change[n->in[0]->id] == CHANGE_NEVER && size_is(columns, 1));
+    return h->change[n->in[1]->id] == CHANGE_NEVER ||
+           (h->change[n->in[0]->id] == CHANGE_NEVER && size_is(columns, 1));
 }
 
 static bool is_worth(const Hoist *h, const Node *n)
@@ -81,8 +90,9 @@ void collect_terms(const Hoist *h, Node *n, bool minus, bool top, TermList *out)
 static bool is_product_term(const Hoist *h, const Node *n)
 {
     if (!has_outside(h, n)) return false;
-    return n->op == OP_MATMUL || (n->op == OP_MUL && n->in[0]->op == OP_BROADCAST && n->in[1]->op == OP_BROADCAST &&
-                                  !(n->in[0]->attr.axes & n->in[1]->attr.axes));
+    return n->op == OP_MATMUL ||
+           (n->op == OP_MUL && n->in[0]->op == OP_BROADCAST && n->in[1]->op == OP_BROADCAST &&
+            !(n->in[0]->attr.axes & n->in[1]->attr.axes));
 }
 
 /* Products go outside, and what needs no state. Other terms are added up where they are made. */
@@ -113,7 +123,8 @@ static Node *state_input(const Hoist *h, int state)
 {
     const Graph *g = h->scan->body;
     for (int i = 0; i < g->nodes.n; i++)
-        if (g->nodes.at[i]->op == OP_INPUT && g->nodes.at[i]->attr.k == h->scan->n_seqs + state) return g->nodes.at[i];
+        if (g->nodes.at[i]->op == OP_INPUT && g->nodes.at[i]->attr.k == h->scan->n_seqs + state)
+            return g->nodes.at[i];
     return NULL;
 }
 
@@ -122,12 +133,16 @@ static void find_total(Hoist *h, int state)
     Total *t = &h->total[state];
     Node *next = h->scan->next[state], *s = state_input(h, state);
     TermList terms = {0};
-    if (!s || !elem_is_real(s->type.elem) || s == next || h->uses[next->id] != 1 || h->uses[s->id] != 1) return;
+    if (!s || !elem_is_real(s->type.elem) || s == next || h->uses[next->id] != 1 ||
+        h->uses[s->id] != 1)
+        return;
     collect_terms(h, next, false, true, &terms);
     bool adds = false;
     for (int i = 0; i < terms.n; i++) {
-        if (terms.at[i].node != s) vec_push(&t->inside, terms.at[i]);
-        else adds = !terms.at[i].minus;
+        if (terms.at[i].node != s)
+            vec_push(&t->inside, terms.at[i]);
+        else
+            adds = !terms.at[i].minus;
     }
     t->state = s;
     t->is_total = adds;
@@ -144,7 +159,8 @@ static void move_terms(Hoist *h, Total *t)
             continue;
         }
         vec_push(&t->outside, x);
-        for (int k = 0; h->change[x.node->id] == CHANGE_BY_STATE && k < x.node->n_in; k++) emit_needs(h, x.node->in[k]);
+        for (int k = 0; h->change[x.node->id] == CHANGE_BY_STATE && k < x.node->n_in; k++)
+            emit_needs(h, x.node->in[k]);
     }
     t->inside.n = kept;
 }
@@ -186,7 +202,8 @@ static void find_behind(Hoist *h)
 static bool *needed_states(const Hoist *h, const bool *read)
 {
     const Scan *s = h->scan;
-    bool *needed = NEW_N(bool, s->n_states + 1), *seen = NEW_N(bool, s->body->nodes.n + 1), more = true;
+    bool *needed = NEW_N(bool, s->n_states + 1), *seen = NEW_N(bool, s->body->nodes.n + 1),
+         more = true;
     for (int i = 0; i < s->n_states; i++) needed[i] = read[i];
     for (int i = 0; i < s->n_emits; i++)
         if (read[s->n_states + i]) reach((Hoist *)h, s->emit[i], seen);
@@ -223,8 +240,10 @@ void find_hoists(Hoist *h, const bool *read)
     for (int i = 0; i < s->n_emits; i++) {
         Node *e = s->emit[i];
         if (!read[s->n_states + i] || h->change[e->id] != CHANGE_BY_STATE) continue;
-        if (h->behind[e->id]) emit_needs(h, e);
-        else emit_value(h, e);
+        if (h->behind[e->id])
+            emit_needs(h, e);
+        else
+            emit_value(h, e);
     }
     for (int j = 0; j < s->n_states; j++)
         if (h->total[j].is_total) move_terms(h, &h->total[j]);

@@ -8,11 +8,16 @@
 
 const OpInfo op_info[OP_COUNT] = {
 #define LEAF(id, name, meaning) {#id, name, CLASS_LEAF, 0, NULL, {NULL, NULL, NULL}, NULL, meaning},
-#define MAP1(id, name, value, da, domain, meaning) {#id, name, CLASS_MAP, 1, value, {da, NULL, NULL}, domain, meaning},
-#define MAP2(id, name, value, da, db, domain, meaning) {#id, name, CLASS_MAP, 2, value, {da, db, NULL}, domain, meaning},
-#define MAP3(id, name, value, da, db, dc, domain, meaning) {#id, name, CLASS_MAP, 3, value, {da, db, dc}, domain, meaning},
-#define FOLD(id, name, first, step, da, meaning) {#id, name, CLASS_FOLD, 1, step, {da, NULL, NULL}, first, meaning},
-#define PRIM(id, name, arity, da, db, meaning) {#id, name, CLASS_PRIM, arity, NULL, {da, db, NULL}, NULL, meaning},
+#define MAP1(id, name, value, da, domain, meaning)                                                 \
+    {#id, name, CLASS_MAP, 1, value, {da, NULL, NULL}, domain, meaning},
+#define MAP2(id, name, value, da, db, domain, meaning)                                             \
+    {#id, name, CLASS_MAP, 2, value, {da, db, NULL}, domain, meaning},
+#define MAP3(id, name, value, da, db, dc, domain, meaning)                                         \
+    {#id, name, CLASS_MAP, 3, value, {da, db, dc}, domain, meaning},
+#define FOLD(id, name, first, step, da, meaning)                                                   \
+    {#id, name, CLASS_FOLD, 1, step, {da, NULL, NULL}, first, meaning},
+#define PRIM(id, name, arity, da, db, meaning)                                                     \
+    {#id, name, CLASS_PRIM, arity, NULL, {da, db, NULL}, NULL, meaning},
 #include "ops.def"
 };
 
@@ -26,10 +31,16 @@ Op op_by_name(const char *name)
 bool op_returns_bool(Op op)
 {
     switch (op) {
-    case OP_NOT: case OP_LT: case OP_LE: case OP_EQ: case OP_NE: case OP_AND: case OP_OR: case OP_ANY: case OP_ALL:
-        return true;
-    default:
-        return false;
+    case OP_NOT:
+    case OP_LT:
+    case OP_LE:
+    case OP_EQ:
+    case OP_NE:
+    case OP_AND:
+    case OP_OR:
+    case OP_ANY:
+    case OP_ALL: return true;
+    default: return false;
     }
 }
 
@@ -44,8 +55,10 @@ static Type type_map(Op op, int n, Node *const *in)
 {
     Type t = in[op == OP_WHERE ? 1 : 0]->type;
     for (int i = 1; i < n; i++) {
-        need(shape_equal(&in[i]->type.shape, &in[0]->type.shape), op, "operands of different shapes");
-        if (op != OP_WHERE || i == 2) need(in[i]->type.elem == t.elem, op, "operands of different elements");
+        need(shape_equal(&in[i]->type.shape, &in[0]->type.shape), op,
+             "operands of different shapes");
+        if (op != OP_WHERE || i == 2)
+            need(in[i]->type.elem == t.elem, op, "operands of different elements");
     }
     if (op == OP_WHERE) need(in[0]->type.elem == ELEM_BOOL, op, "a condition that is not bool");
     if (op_returns_bool(op)) t.elem = ELEM_BOOL;
@@ -68,10 +81,12 @@ static Type type_fold(Op op, const Attr *attr, Node *const *in)
 static Type type_matmul(Node *const *in)
 {
     const Shape *a = &in[0]->type.shape, *b = &in[1]->type.shape;
-    need(a->rank >= 2 && a->rank == b->rank, OP_MATMUL, "operands that are no matrices of one rank");
+    need(a->rank >= 2 && a->rank == b->rank, OP_MATMUL,
+         "operands that are no matrices of one rank");
     Type t = in[0]->type;
     need(in[1]->type.elem == t.elem, OP_MATMUL, "operands of different elements");
-    for (int i = 0; i + 2 < a->rank; i++) need(a->size[i] == b->size[i], OP_MATMUL, "different leading sizes");
+    for (int i = 0; i + 2 < a->rank; i++)
+        need(a->size[i] == b->size[i], OP_MATMUL, "different leading sizes");
     need(a->size[a->rank - 1] == b->size[b->rank - 2], OP_MATMUL, "different inner sizes");
     t.shape.size[a->rank - 1] = b->size[b->rank - 1];
     return t;
@@ -83,7 +98,8 @@ static Type type_broadcast(const Attr *attr, Type to, Node *const *in)
     int k = 0;
     for (int i = 0; i < to.shape.rank; i++) {
         if (attr->axes >> i & 1) continue;
-        need(k < a->rank && a->size[k] == to.shape.size[i], OP_BROADCAST, "a kept axis that changes its size");
+        need(k < a->rank && a->size[k] == to.shape.size[i], OP_BROADCAST,
+             "a kept axis that changes its size");
         k++;
     }
     need(k == a->rank, OP_BROADCAST, "an axis that is lost");
@@ -95,7 +111,8 @@ static Type type_transpose(const Attr *attr, Node *const *in)
     Type t = in[0]->type;
     unsigned seen = 0;
     for (int i = 0; i < t.shape.rank; i++) {
-        need(attr->perm[i] >= 0 && attr->perm[i] < t.shape.rank, OP_TRANSPOSE, "an axis beyond the rank");
+        need(attr->perm[i] >= 0 && attr->perm[i] < t.shape.rank, OP_TRANSPOSE,
+             "an axis beyond the rank");
         seen |= 1u << attr->perm[i];
         t.shape.size[i] = in[0]->type.shape.size[attr->perm[i]];
     }
@@ -109,9 +126,11 @@ static Type type_concat(const Attr *attr, int n, Node *const *in)
     SizeRef sum = size_const(0);
     for (int i = 0; i < n; i++) {
         const Shape *s = &in[i]->type.shape;
-        need(in[i]->type.elem == t.elem && s->rank == t.shape.rank, OP_CONCAT, "parts of different types");
+        need(in[i]->type.elem == t.elem && s->rank == t.shape.rank, OP_CONCAT,
+             "parts of different types");
         for (int k = 0; k < s->rank; k++)
-            need(k == attr->k || s->size[k] == t.shape.size[k], OP_CONCAT, "parts of different sizes");
+            need(k == attr->k || s->size[k] == t.shape.size[k], OP_CONCAT,
+                 "parts of different sizes");
         sum = size_add(sum, s->size[attr->k]);
     }
     t.shape.size[attr->k] = sum;
@@ -121,7 +140,8 @@ static Type type_concat(const Attr *attr, int n, Node *const *in)
 static Type type_gather(Node *const *in)
 {
     const Shape *a = &in[0]->type.shape, *b = &in[1]->type.shape;
-    need(a->rank >= 1 && elem_is_int(in[1]->type.elem), OP_GATHER, "an index that is not an integer");
+    need(a->rank >= 1 && elem_is_int(in[1]->type.elem), OP_GATHER,
+         "an index that is not an integer");
     need(a->rank - 1 + b->rank <= MAX_RANK, OP_GATHER, "too many axes");
     Type t = {in[0]->type.elem, *b};
     for (int i = 1; i < a->rank; i++) t.shape.size[t.shape.rank++] = a->size[i];
@@ -132,9 +152,11 @@ static Type type_scatter(Type to, Node *const *in)
 {
     const Shape *index = &in[0]->type.shape, *rows = &in[1]->type.shape;
     need(rows->rank == index->rank + to.shape.rank - 1, OP_SCATTER, "rows of another rank");
-    for (int i = 0; i < index->rank; i++) need(rows->size[i] == index->size[i], OP_SCATTER, "another number of rows");
+    for (int i = 0; i < index->rank; i++)
+        need(rows->size[i] == index->size[i], OP_SCATTER, "another number of rows");
     for (int i = 1; i < to.shape.rank; i++)
-        need(rows->size[index->rank + i - 1] == to.shape.size[i], OP_SCATTER, "rows of another size");
+        need(rows->size[index->rank + i - 1] == to.shape.size[i], OP_SCATTER,
+             "rows of another size");
     return (Type){in[1]->type.elem, to.shape};
 }
 
@@ -142,9 +164,13 @@ static Type type_scatter(Type to, Node *const *in)
 static void check_window(Op op, const Attr *attr, const Shape *wide, const Shape *open)
 {
     int m = (int)attr->axes, at = (int)attr->k;
-    need(m >= 1 && m <= MAX_RANK && at >= 0 && at < wide->rank && open->rank == wide->rank - 1 + m && attr->lo[0], op, "another rank");
-    for (int i = 0; i < at; i++) need(open->size[i] == wide->size[i], op, "an axis that changes its size");
-    for (int i = at + 1; i < wide->rank; i++) need(open->size[i - 1 + m] == wide->size[i], op, "an axis that changes its size");
+    need(m >= 1 && m <= MAX_RANK && at >= 0 && at < wide->rank &&
+             open->rank == wide->rank - 1 + m && attr->lo[0],
+         op, "another rank");
+    for (int i = 0; i < at; i++)
+        need(open->size[i] == wide->size[i], op, "an axis that changes its size");
+    for (int i = at + 1; i < wide->rank; i++)
+        need(open->size[i - 1 + m] == wide->size[i], op, "an axis that changes its size");
 }
 
 /* Images and results of four axes, kernels [maps, channels, p, q] that fit both. */
@@ -157,7 +183,8 @@ static Type type_conv(Op op, const Attr *attr, Type given, Node *const *in)
     Shape packed = {4, {b->size[3], b->size[2], b->size[0], b->size[1]}};
     const Shape *kernel = op == OP_CONV_WEIGHTS ? y : attr->k ? &packed : b;
     need(image->size[0] == result->size[0], op, "another number of images");
-    need(kernel->size[0] == result->size[3] && kernel->size[1] == image->size[3], op, "kernels for other channels");
+    need(kernel->size[0] == result->size[3] && kernel->size[1] == image->size[3], op,
+         "kernels for other channels");
     return (Type){in[0]->type.elem, given.shape};
 }
 
@@ -174,13 +201,12 @@ Type op_type(Op op, const Attr *attr, Type given, int n, Node *const *in)
     case OP_MATMUL: return type_matmul(in);
     case OP_BROADCAST: return type_broadcast(attr, given, in);
     case OP_RESHAPE:
-        need(shape_count(&given.shape) == shape_count(&in[0]->type.shape), op, "another number of elements");
+        need(shape_count(&given.shape) == shape_count(&in[0]->type.shape), op,
+             "another number of elements");
         return same;
     case OP_TRANSPOSE: return type_transpose(attr, in);
     case OP_SLICE:
-    case OP_PAD:
-        need(given.shape.rank == in[0]->type.shape.rank, op, "another rank");
-        return same;
+    case OP_PAD: need(given.shape.rank == in[0]->type.shape.rank, op, "another rank"); return same;
     case OP_CONCAT: return type_concat(attr, n, in);
     case OP_REVERSE: return in[0]->type;
     case OP_GATHER: return type_gather(in);

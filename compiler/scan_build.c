@@ -57,13 +57,17 @@ static void number_inputs(ScanBuild *b)
         Node *x = old->nodes.at[i];
         if (x->op != OP_INPUT) continue;
         long k = x->attr.k;
-        long at = k >= CAPTURE_BASE ? k - CAPTURE_BASE + n_seqs + n_states : k >= STATE_BASE ? k - STATE_BASE + n_seqs : k;
+        long at = k >= CAPTURE_BASE ? k - CAPTURE_BASE + n_seqs + n_states
+                  : k >= STATE_BASE ? k - STATE_BASE + n_seqs
+                                    : k;
         map[i] = n_input(to, (int)at, x->type, NULL);
         name_as(map[i], x);
         map[i]->span = x->span;
     }
     b->scan->next = NEW_N(Node *, n + 1);
-    for (int i = 0; i < n; i++) b->scan->next[i] = copy_into(to, i < b->next.n ? b->next.at[i] : b->emit.at[i - b->next.n], map);
+    for (int i = 0; i < n; i++)
+        b->scan->next[i] =
+            copy_into(to, i < b->next.n ? b->next.at[i] : b->emit.at[i - b->next.n], map);
     b->scan->emit = b->scan->next + b->next.n;
     b->scan->body = to;
 }
@@ -84,6 +88,6 @@ NodeList build_finish(ScanBuild *b)
 
 bool same_scan(const Node *a, const Node *b)
 {
-    return a->op == OP_SCAN && b->op == OP_SCAN && a->attr.ref == b->attr.ref && a->n_in == b->n_in &&
-           !memcmp(a->in, b->in, sizeof(Node *) * (size_t)a->n_in);
+    return a->op == OP_SCAN && b->op == OP_SCAN && a->attr.ref == b->attr.ref &&
+           a->n_in == b->n_in && !memcmp(a->in, b->in, sizeof(Node *) * (size_t)a->n_in);
 }

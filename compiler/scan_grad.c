@@ -7,17 +7,17 @@
 #include <string.h>
 
 typedef struct Reverse {
-    Graph *g;                 /* where the scan stands */
+    Graph *g; /* where the scan stands */
     Node *node;
     const Scan *scan;
     Node *const *dy;
     const bool *want;
-    Graph *body;              /* the step and its derivative */
-    Node **d;                 /* by operand of the scan: derivative in the body, or NULL */
-    int n_out;                /* states and emits of the scan */
-    bool *backward;           /* by node of the body: depends on an adjoint */
-    NodeList saved;           /* forward nodes of the body that the reverse reads as sequences */
-    Node **map;               /* body -> body of the reverse */
+    Graph *body;    /* the step and its derivative */
+    Node **d;       /* by operand of the scan: derivative in the body, or NULL */
+    int n_out;      /* states and emits of the scan */
+    bool *backward; /* by node of the body: depends on an adjoint */
+    NodeList saved; /* forward nodes of the body that the reverse reads as sequences */
+    Node **map;     /* body -> body of the reverse */
 } Reverse;
 
 /* ---- one step ---- */
@@ -57,7 +57,8 @@ static bool differentiable(const Reverse *r, int k)
 static void build_step(Reverse *r)
 {
     int n = r->node->n_in, count = 0;
-    Node **out = NEW_N(Node *, r->n_out + 1), **x = NEW_N(Node *, n + 1), **roots = NEW_N(Node *, n + 1);
+    Node **out = NEW_N(Node *, r->n_out + 1), **x = NEW_N(Node *, n + 1),
+         **roots = NEW_N(Node *, n + 1);
     GradResult *result = NEW_N(GradResult, n + 1);
     for (int i = 0; i < r->n_out; i++) out[i] = r->scan->next[i];
     r->body = graph_copy(r->scan->body, out, r->n_out);
@@ -95,16 +96,30 @@ static void find_backward(Reverse *r)
 bool is_cheap(const Node *n)
 {
     switch (n->op) {
-    case OP_EXP: case OP_LOG: case OP_SQRT: case OP_RSQRT: case OP_SIN: case OP_COS: case OP_TANH:
-    case OP_SIGMOID: case OP_ERF: case OP_POW: case OP_DIV: case OP_MATMUL: case OP_SCAN: case OP_GATHER:
-    case OP_SCATTER: case OP_UNWINDOW: return false;
+    case OP_EXP:
+    case OP_LOG:
+    case OP_SQRT:
+    case OP_RSQRT:
+    case OP_SIN:
+    case OP_COS:
+    case OP_TANH:
+    case OP_SIGMOID:
+    case OP_ERF:
+    case OP_POW:
+    case OP_DIV:
+    case OP_MATMUL:
+    case OP_SCAN:
+    case OP_GATHER:
+    case OP_SCATTER:
+    case OP_UNWINDOW: return false;
     default: return op_info[n->op].class != CLASS_FOLD;
     }
 }
 
 static bool is_state_input(const Reverse *r, const Node *n)
 {
-    return n->op == OP_INPUT && n->attr.k >= r->scan->n_seqs && n->attr.k < r->scan->n_seqs + r->scan->n_states;
+    return n->op == OP_INPUT && n->attr.k >= r->scan->n_seqs &&
+           n->attr.k < r->scan->n_seqs + r->scan->n_states;
 }
 
 /* Does the value change from step to step? Else it is computed from the captured values again. */
@@ -160,7 +175,8 @@ static const Scan *widen(Reverse *r, int *first)
     for (int i = 0; i < old; i++) wide->next[i] = base->next[i];
     wide->body = graph_copy(base->body, wide->next, old);
     Node **map = NEW_N(Node *, r->body->nodes.n + 1);
-    for (int i = 0; i < r->saved.n; i++) wide->next[old + i] = copy_into(wide->body, r->saved.at[i], map);
+    for (int i = 0; i < r->saved.n; i++)
+        wide->next[old + i] = copy_into(wide->body, r->saved.at[i], map);
     wide->emit = wide->next + wide->n_states;
     wide->n_emits += r->saved.n;
     wide->wider = NULL;
@@ -185,7 +201,7 @@ static void map_saved(Reverse *r, ScanBuild *b)
 static void map_inputs(Reverse *r, ScanBuild *b)
 {
     const Scan *s = r->scan;
-    for (int i = 0; i < s->n_states; i++) {            /* the adjoint of every state runs along */
+    for (int i = 0; i < s->n_states; i++) { /* the adjoint of every state runs along */
         if (!is_real(s->next[i])) continue;
         Type t = s->next[i]->type;
         Node *a = build_state(b, r->dy[i] ? r->dy[i] : n_full(r->g, t, 0));
@@ -196,15 +212,21 @@ static void map_inputs(Reverse *r, ScanBuild *b)
         const Node *n = r->body->nodes.at[i];
         if (n->op != OP_INPUT || r->map[i]) continue;
         int k = (int)n->attr.k;
-        if (k >= r->node->n_in) r->map[i] = build_seq(b, r->dy[k - r->node->n_in]);
-        else if (k < s->n_seqs) r->map[i] = build_seq(b, r->node->in[k]);
-        else if (k >= s->n_seqs + s->n_states) r->map[i] = build_capture(b, r->node->in[k]);
+        if (k >= r->node->n_in)
+            r->map[i] = build_seq(b, r->dy[k - r->node->n_in]);
+        else if (k < s->n_seqs)
+            r->map[i] = build_seq(b, r->node->in[k]);
+        else if (k >= s->n_seqs + s->n_states)
+            r->map[i] = build_capture(b, r->node->in[k]);
         if (r->map[i]) name_as(r->map[i], n);
     }
 }
 
 /* Where the derivative for operand k comes out: as a state, as an emitted sequence, or nowhere. */
-typedef struct Place { bool is_state, is_emit; int at; } Place;
+typedef struct Place {
+    bool is_state, is_emit;
+    int at;
+} Place;
 
 static void collect_steps(Reverse *r, ScanBuild *b, Place *place)
 {
@@ -234,7 +256,8 @@ static void collect_steps(Reverse *r, ScanBuild *b, Place *place)
 void scan_gradient(Graph *g, Node *node, Node *const *dy, const bool *want, Node **d)
 {
     const Scan *s = node->attr.ref;
-    Reverse r = {.g = g, .node = node, .scan = s, .dy = dy, .want = want, .n_out = s->n_states + s->n_emits};
+    Reverse r = {
+        .g = g, .node = node, .scan = s, .dy = dy, .want = want, .n_out = s->n_states + s->n_emits};
     build_step(&r);
     find_backward(&r);
     find_saved(&r);

@@ -14,7 +14,14 @@ static const Scan *widest(const Scan *s)
 
 /* ---- which results are read ---- */
 
-typedef struct Group { const Scan *scan; bool *read; Scan *settled; int *result; Node **in; int n_in; } Group;
+typedef struct Group {
+    const Scan *scan;
+    bool *read;
+    Scan *settled;
+    int *result;
+    Node **in;
+    int n_in;
+} Group;
 typedef VEC(Group *) GroupList;
 
 static Group *group_of(const GroupList *groups, const Node *n)
@@ -22,7 +29,9 @@ static Group *group_of(const GroupList *groups, const Node *n)
     const Scan *s = widest(n->attr.ref);
     for (int i = 0; i < groups->n; i++) {
         Group *g = groups->at[i];
-        if (g->scan == s && g->n_in == n->n_in && !memcmp(g->in, n->in, sizeof(Node *) * (size_t)n->n_in)) return g;
+        if (g->scan == s && g->n_in == n->n_in &&
+            !memcmp(g->in, n->in, sizeof(Node *) * (size_t)n->n_in))
+            return g;
     }
     return NULL;
 }
@@ -84,8 +93,10 @@ static void settle_group(Group *g)
     for (int i = 0; i < n; i++) {
         if (i >= s->n_states && !g->read[i]) continue;
         g->result[i] = t->n_states + t->n_emits;
-        if (i < s->n_states) g->result[i] = i;
-        else t->n_emits++;
+        if (i < s->n_states)
+            g->result[i] = i;
+        else
+            t->n_emits++;
         t->next[g->result[i]] = s->next[i];
     }
     t->emit = t->next + t->n_states;
@@ -139,7 +150,9 @@ Graph *scan_settle(const Graph *g, Node **roots, int n)
         Group *grp = NULL;
         if (!uses[i]) continue;
         for (int k = 0; k < groups.n && x->op == OP_SCAN && !grp; k++)
-            if (groups.at[k]->scan == widest(x->attr.ref) && !memcmp(old_in.at[k], x->in, sizeof(Node *) * (size_t)x->n_in)) grp = groups.at[k];
+            if (groups.at[k]->scan == widest(x->attr.ref) &&
+                !memcmp(old_in.at[k], x->in, sizeof(Node *) * (size_t)x->n_in))
+                grp = groups.at[k];
         int n_in = grp ? grp->n_in : x->n_in;
         Node **in = NEW_N(Node *, n_in + 1);
         for (int k = 0; k < n_in; k++) in[k] = map[(grp ? grp->in[k] : x->in[k])->id];

@@ -20,7 +20,8 @@ static const char *result_name(const Code *of, const Node *scan, int result)
 {
     for (int i = 0; i < of->g->nodes.n; i++) {
         const Node *n = of->g->nodes.at[i];
-        if (same_scan(n, scan) && n->attr.k == result && node_name(of->names, n)) return node_name(of->names, n);
+        if (same_scan(n, scan) && n->attr.k == result && node_name(of->names, n))
+            return node_name(of->names, n);
     }
     return "h";
 }
@@ -77,7 +78,9 @@ Code *compile_step(Code *of, const Node *scan)
     }
     for (int i = 0; i < s->n_states + s->n_emits; i++) {
         const char *name = result_name(of, scan, i);
-        Output o = {.name = distinct(e, i < s->n_states ? intern_str(format("next_%s", name)) : name), .node = s->next[i]};
+        Output o = {.name =
+                        distinct(e, i < s->n_states ? intern_str(format("next_%s", name)) : name),
+                    .node = s->next[i]};
         vec_push(&e->outputs, o);
     }
     return compile_entry(of->program, e);
@@ -88,7 +91,11 @@ Code *compile_step(Code *of, const Node *scan)
 static Buffer *state_buffer(Code *c, Type t, const char *name)
 {
     Buffer *b = NEW(Buffer);
-    *b = (Buffer){.memory = t.shape.rank ? MEM_WORK : MEM_STACK, .type = t, .name = name, .writable = true, .as_stored = true};
+    *b = (Buffer){.memory = t.shape.rank ? MEM_WORK : MEM_STACK,
+                  .type = t,
+                  .name = name,
+                  .writable = true,
+                  .as_stored = true};
     vec_push(&c->buffers, b);
     return b;
 }
