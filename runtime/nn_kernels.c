@@ -15,6 +15,7 @@
 #include "nn_conv_data.h"
 #include "nn_conv_weights.h"
 #include "nn_depthwise.h"
+#include "nn_conv_winograd.h"
 
 #define nn_map_exp NN_NAME(nn_map_exp)
 #define nn_map_log NN_NAME(nn_map_log)
@@ -160,6 +161,55 @@ static size_t nn_shared_elements(const struct nn_conv_sizes *s)
     return most;
 }
 
+/* ---- tiles in several threads ---- */
+
+/* s as a convolution in tiles: of x, or with the kernels turned of dy.  Its kernels as k has them. */
+static struct nn_winograd nn_winograd_of(int N, const struct nn_conv_sizes *s, const float *k,
+                                         int packed, int turned, void *ws)
+{
+    const size_t C = (size_t)s->x[2], O = (size_t)s->y[2];
+    struct nn_winograd w = {*s, 0, 0, k, 1, 9, 9 * C, turned, NULL, 0, (float *)ws, (float *)ws};
+    if (packed) {
+        w.k_tap = C * O;
+        w.k_channel = O;
+        w.k_map = 1;
+    }
+    for (int i = 0; i < 3 && turned; i++) {
+        w.s.x[i] = s->y[i];
+        w.s.y[i] = s->x[i];
+    }
+    if (turned) {
+        w.s.pad[0] = 2 - s->pad[0];
+        w.s.pad[1] = 2 - s->pad[1];
+        w.k_channel = 9 * C;
+        w.k_map = 9;
+    }
+    w.all = nn_tiles_of(N, &w.s);
+    w.parts = nn_strip_parts(w.all);
+    w.strips += NN_TILE_ALL * nn_tile_plane(s->x[2], s->y[2]);
+    return w;
+}
+
+/* nanoseconds of all tiles, at 50 multiply-adds in each; and of the kernels, at 10 elements */
+static double nn_winograd_cost(const struct nn_winograd *w)
+{
+    return 0.02 * w->all * NN_TILE_ALL * w->s.x[2] * w->s.y[2];
+}
+
+static void nn_share_kernels(const struct nn_winograd *w, float *dk)
+{
+    NN_SHARE(w->s.x[2], 0.1 * NN_TILE_ALL * w->s.y[2],
+             dk ? NN_CALL(nn_winograd_dk)(w, dk, nn_from, nn_to)
+                : NN_CALL(nn_winograd_kernels)(w, nn_from, nn_to));
+}
+
+static void nn_share_strips(const struct nn_winograd *w, const float *x, float *y)
+{
+    nn_share_kernels(w, NULL);
+    NN_SHARE(w->parts, nn_winograd_cost(w) / w->parts,
+             NN_CALL(nn_winograd_strips)(w, x, y, nn_from, nn_to));
+}
+
 /* ---- the interface ---- */
 
 NN_API void nn_gemm_nn(int M, int N, int K, const float *A, int lda, const float *B, int ldb,
@@ -265,6 +315,48 @@ NN_API void nn_conv_weights(int N, const struct nn_conv_sizes *s, const float *x
         NN_CALL(nn_weights_begin)(s, dy, ws, sizeof *x, NN_CALL(nn_strip_f));
     nn_share_weights(&sums, N, s, x);
     NN_CALL(nn_weights_end)(s, &sums, dk, sizeof *dk);
+}
+
+NN_API void nn_winograd(int N, const struct nn_conv_sizes *s, const float *x, const float *k,
+                        float *y, const float *bias, unsigned flags, void *ws)
+{
+    struct nn_winograd w = nn_winograd_of(N, s, k, (flags & NN_PACKED) != 0, 0, ws);
+    w.bias = bias;
+    w.flags = flags;
+    nn_share_strips(&w, x, y);
+}
+
+NN_API void nn_winograd_data(int N, const struct nn_conv_sizes *s, const float *dy, const float *k,
+                             float *dx, void *ws)
+{
+    const struct nn_winograd w = nn_winograd_of(N, s, k, 0, 1, ws);
+    nn_share_strips(&w, dy, dx);
+}
+
+/* every thread goes through all tiles, with channels of its own, so that each sum has one order */
+NN_API void nn_winograd_weights(int N, const struct nn_conv_sizes *s, const float *x,
+                                const float *dy, float *dk, void *ws)
+{
+    const struct nn_winograd w = nn_winograd_of(N, s, NULL, 0, 0, ws);
+    const int groups = nn_groups_of(s->x[2]);
+    if (w.all == 0) {
+        memset(dk, 0, nn_conv_elements(s) * sizeof *dk);
+        return;
+    }
+    NN_SHARE(groups, nn_winograd_cost(&w) / groups,
+             NN_CALL(nn_winograd_sums)(&w, x, dy, nn_from, nn_to));
+    nn_share_kernels(&w, dk);
+}
+
+NN_API size_t nn_winograd_work(int N, const struct nn_conv_sizes *s)
+{
+    struct nn_conv_sizes back = *s;
+    for (int i = 0; i < 3; i++) {
+        back.x[i] = s->y[i];
+        back.y[i] = s->x[i];
+    }
+    const size_t there = nn_winograd_elements(N, s), again = nn_winograd_elements(N, &back);
+    return (there > again ? there : again) * sizeof(float);
 }
 
 NN_API void nn_conv_d(int N, const struct nn_conv_sizes *s, const double *x, const double *k,

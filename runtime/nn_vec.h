@@ -1,9 +1,10 @@
 /* nn_vec.h - the few vector operations that the matrix products need, for one pass.
  *
  * In come vectors of NN_VB bytes, type nn_vf of NN_VL floats, out go the same; the last vector of
- * a row is read and written through a mask, so that nothing outside the row is touched.  Empty
- * at level 0.  Meant to be included inside `#ifdef NN_ISA`, before nn_tile.h. */
-#if defined NN_ISA && NN_LEVEL > 0
+ * a row is read and written through a mask, so that nothing outside the row is touched.  At level
+ * 0 a vector is one float, and nothing has masks.  Meant to be included
+ * inside `#ifdef NN_ISA`, after nn_math.h and before nn_tile.h. */
+#ifdef NN_ISA
 
 #define nn_vf NN_NAME(nn_vf)
 #define nn_vmask NN_NAME(nn_vmask)
@@ -179,6 +180,35 @@ NN_INLINE nn_vf nn_vquarters(const nn_vf *v)
     return _mm256_permute2f128_ps(v[0], v[4], 0x20) + _mm256_permute2f128_ps(v[0], v[4], 0x31);
 }
 
+#elif NN_LEVEL == 0
+
+typedef float nn_vf;
+
+NN_INLINE nn_vf nn_vset(float x)
+{
+    return x;
+}
+
+NN_INLINE nn_vf nn_vload(const float *p)
+{
+    return *p;
+}
+
+NN_INLINE void nn_vstore(float *p, nn_vf v)
+{
+    *p = v;
+}
+
+NN_INLINE nn_vf nn_vfma(nn_vf a, nn_vf b, nn_vf c)
+{
+    return nn_mad(a, b, c);
+}
+
+NN_INLINE nn_vf nn_vrelu(nn_vf v)
+{
+    return nn_fmax(v, 0.0f);
+}
+
 #else /* four lanes: SSE2, NEON and whatever else the compiler makes of 16-byte vectors */
 
 #define nn_vi NN_NAME(nn_vi)
@@ -272,6 +302,7 @@ NN_INLINE nn_vf nn_vquarters(const nn_vf *v)
 }
 #endif
 
+#if NN_LEVEL > 0
 /* The lanes of 16 that are in several vectors, `step` apart, as the tree of nn_reduce.h begins. */
 NN_INLINE nn_vf nn_vjoin(const nn_vf *v, int step)
 {
@@ -293,4 +324,5 @@ NN_INLINE nn_vf nn_vfolds(const nn_vf *v)
     nn_vf ab = NN_PAIRS_LO(a, b) + NN_PAIRS_HI(a, b), cd = NN_PAIRS_LO(c, d) + NN_PAIRS_HI(c, d);
     return NN_EVENS(ab, cd) + NN_ODDS(ab, cd);
 }
+#endif
 #endif

@@ -1,5 +1,6 @@
 /* test_runtime_conv.c - convolutions and their derivatives, float and double, on every instruction
- * set, against a loop over all taps, for many sizes, strides, dilations and pads. */
+ * set, against a loop over all taps, for many sizes, strides, dilations and pads; direct, and by
+ * Winograd's algorithm. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -11,11 +12,14 @@ Suite *suite_runtime_conv(void);
 static const int levels[] = {NN_LEVEL_BASE, NN_LEVEL_AVX2, NN_LEVEL_AVX512};
 static const char *const direction_names[] = {"forward", "data", "weights"};
 
+/* each channel by itself has kernels [P][Q][C] */
+enum { DIRECT, ALONE, WINOGRAD };
+
 typedef struct Case {
     struct nn_conv_sizes s;
     int N;
     unsigned flags;
-    int alone; /* each channel by itself, with kernels [P][Q][C] */
+    int form;
 } Case;
 
 static uint64_t random_state = 88172645463325252u;
@@ -38,7 +42,8 @@ static size_t product(const int *v, int n)
 
 static size_t kernel_count(const Case *c)
 {
-    return product(c->s.window, 2) * (size_t)c->s.x[2] * (size_t)(c->alone ? 1 : c->s.y[2]);
+    const int maps = c->form == ALONE ? 1 : c->s.y[2];
+    return product(c->s.window, 2) * (size_t)c->s.x[2] * (size_t)maps;
 }
 
 /* x, k, y, bias in double; the arrays end where their last element ends */
@@ -105,8 +110,8 @@ static void reference(const Case *c, Arrays *a, int which)
                         double *px = &a->v[X][((n * x[0] + iy) * x[1] + ix) * x[2] + ch];
                         double *py = &a->v[Y][((n * y[0] + oy) * y[1] + ox) * y[2] + o];
                         int at = (o * x[2] + ch) * s->window[0] * s->window[1] + w;
-                        double *pk = &a->v[K][c->alone ? w * x[2] + ch : at];
-                        if (c->alone && o != ch)
+                        double *pk = &a->v[K][c->form == ALONE ? w * x[2] + ch : at];
+                        if (c->form == ALONE && o != ch)
                             continue;
                         if (which == Y)
                             *py += *px * *pk;
@@ -128,6 +133,13 @@ static float *floats(const double *v, size_t n)
     return f;
 }
 
+static size_t work_of(const Case *c, int which)
+{
+    if (c->form == WINOGRAD)
+        return nn_winograd_work(c->N, &c->s);
+    return which == X ? nn_conv_data_work(&c->s) : nn_conv_work(&c->s);
+}
+
 /* Kernels that are packed already give the same bits. */
 #define CHECK_PACKED(T, conv, work)                                                               \
     static void check_packed_##T(const Case *c, const T *x, const T *k, const T *y, const T *bias)   \
@@ -139,11 +151,12 @@ static float *floats(const double *v, size_t n)
         void *ws = bytes ? malloc(bytes) : NULL;                                                  \
         for (size_t i = 0; i < n; i++)                                                            \
             p[(i % taps * C + i / taps % C) * O + i / taps / C] = k[i];                           \
-        conv(c->N, &c->s, x, p, z, bias, c->flags | NN_PACKED, ws);                               \
+        (conv)(c->N, &c->s, x, p, z, bias, c->flags | NN_PACKED, ws);                               \
         ck_assert_msg(!memcmp(y, z, size * sizeof *z), "packed, %s: other bits", nn_isa_name());  \
         free(p), free(z), free(ws);                                                               \
     }
-CHECK_PACKED(float, nn_conv, nn_conv_packed_work(&c->s))
+CHECK_PACKED(float, c->form == WINOGRAD ? nn_winograd : nn_conv,
+             c->form == WINOGRAD ? work_of(c, Y) : nn_conv_packed_work(&c->s))
 CHECK_PACKED(double, nn_conv_d, 0)
 
 static void run_float(const Case *c, Arrays *a, int which)
@@ -153,13 +166,19 @@ static void run_float(const Case *c, Arrays *a, int which)
         v[i] = floats(a->v[i], a->n[i]);
     for (size_t i = 0; i < a->n[which]; i++)
         v[which][i] = nan_;
-    size_t work = which == X ? nn_conv_data_work(&c->s) : nn_conv_work(&c->s);
+    size_t work = work_of(c, which);
     void *ws = malloc(work + !work);
-    if (c->alone && which == Y)
+    if (c->form == WINOGRAD && which == Y)
+        nn_winograd(c->N, &c->s, v[X], v[K], v[Y], v[BIAS], c->flags, ws);
+    else if (c->form == WINOGRAD && which == X)
+        nn_winograd_data(c->N, &c->s, v[Y], v[K], v[X], ws);
+    else if (c->form == WINOGRAD)
+        nn_winograd_weights(c->N, &c->s, v[X], v[Y], v[K], ws);
+    else if (c->form == ALONE && which == Y)
         nn_depthwise(c->N, &c->s, v[X], v[K], v[Y], v[BIAS], c->flags);
-    else if (c->alone && which == X)
+    else if (c->form == ALONE && which == X)
         nn_depthwise_data(c->N, &c->s, v[Y], v[K], v[X]);
-    else if (c->alone)
+    else if (c->form == ALONE)
         nn_depthwise_weights(c->N, &c->s, v[X], v[Y], v[K]);
     else if (which == Y)
         nn_conv(c->N, &c->s, v[X], v[K], v[Y], v[BIAS], c->flags, ws);
@@ -167,7 +186,7 @@ static void run_float(const Case *c, Arrays *a, int which)
         nn_conv_data(c->N, &c->s, v[Y], v[K], v[X], ws);
     else
         nn_conv_weights(c->N, &c->s, v[X], v[Y], v[K], ws);
-    if (which == Y && !c->alone)
+    if (which == Y && c->form != ALONE)
         check_packed_float(c, v[X], v[K], v[Y], v[BIAS]);
     for (size_t i = 0; i < a->n[which]; i++)
         a->v[which][i] = v[which][i];
@@ -183,11 +202,11 @@ static void run_double(const Case *c, Arrays *a, int which)
     void *ws = malloc(work + !work);
     for (size_t i = 0; i < a->n[which]; i++)
         v[which][i] = NAN;
-    if (c->alone && which == Y)
+    if (c->form == ALONE && which == Y)
         nn_depthwise_d(c->N, &c->s, v[X], v[K], v[Y], v[BIAS], c->flags);
-    else if (c->alone && which == X)
+    else if (c->form == ALONE && which == X)
         nn_depthwise_data_d(c->N, &c->s, v[Y], v[K], v[X]);
-    else if (c->alone)
+    else if (c->form == ALONE)
         nn_depthwise_weights_d(c->N, &c->s, v[X], v[Y], v[K]);
     else if (which == Y)
         nn_conv_d(c->N, &c->s, v[X], v[K], v[Y], v[BIAS], c->flags, ws);
@@ -195,7 +214,7 @@ static void run_double(const Case *c, Arrays *a, int which)
         nn_conv_data_d(c->N, &c->s, v[Y], v[K], v[X], ws);
     else
         nn_conv_weights_d(c->N, &c->s, v[X], v[Y], v[K], ws);
-    if (which == Y && !c->alone)
+    if (which == Y && c->form != ALONE)
         check_packed_double(c, v[X], v[K], v[Y], v[BIAS]);
     free(ws);
 }
@@ -209,7 +228,7 @@ static void compare(const Case *c, const Arrays *a, const double *want, int whic
         if (!(error <= eps * (8 + fabs(want[i]))))
             ck_abort_msg("%s%s, %s: N %d, x %dx%dx%d, y %dx%dx%d, window %dx%d, stride %d %d, pad %d %d, "
                          "dilation %d %d, flags %u: element %zu is %g and not %g",
-                         c->alone ? "each channel by itself, " : "",
+                         c->form == ALONE ? "each channel by itself, " : "",
                          direction_names[direction[which]], nn_isa_name(), c->N, s->x[0], s->x[1],
                          s->x[2], s->y[0], s->y[1], s->y[2], s->window[0], s->window[1],
                          s->stride[0], s->stride[1], s->pad[0], s->pad[1], s->dilation[0],
@@ -274,7 +293,7 @@ START_TEST(depthwise)
     for (int i = 0; i < 400; i++) {
         Case c = random_case(i % 4 ? 20 : 70, i % 4 ? 5 : 20);
         c.s.y[2] = c.s.x[2];
-        c.alone = 1;
+        c.form = ALONE;
         check_case(&c);
     }
 }
@@ -318,6 +337,85 @@ START_TEST(few_channels)
 }
 END_TEST
 
+/* Tiles cut off at all borders, vectors that overlap, all pads; several strips of them. */
+START_TEST(tiles)
+{
+    static const unsigned flag_sets[] = {0, NN_BIAS, NN_RELU, NN_BIAS | NN_TANH};
+    nn_isa_set(levels[_i]);
+    for (int i = 0; i < 60; i++) {
+        Case c = {.N = i % 10 ? 1 + random_below(3) : 0, .flags = flag_sets[i % 4],
+                  .form = WINOGRAD};
+        struct nn_conv_sizes *s = &c.s;
+        s->x[2] = 16 + random_below(i % 3 ? 6 : 40);
+        s->y[2] = 16 + random_below(i % 5 ? 6 : 150);
+        for (int k = 0; k < 2; k++) {
+            s->window[k] = 3;
+            s->stride[k] = s->dilation[k] = 1;
+            s->pad[k] = random_below(3);
+            s->y[k] = 1 + random_below(i % 6 ? 9 : 30);
+            s->x[k] = s->y[k] + 2 - s->pad[k] - random_below(3);
+            if (s->x[k] < 1)
+                s->x[k] = 1;
+        }
+        check_case(&c);
+    }
+}
+END_TEST
+
+/* The relative error of a layer is two to three times that of a direct convolution. */
+static double error_of(const Case *c, int which)
+{
+    random_state = 1;
+    Arrays a = arrays_of(c);
+    reference(c, &a, which);
+    double *want = copy_of(&a, which), error = 0, size = 0;
+    run_float(c, &a, which);
+    for (size_t i = 0; i < a.n[which]; i++) {
+        error += (a.v[which][i] - want[i]) * (a.v[which][i] - want[i]);
+        size += want[i] * want[i];
+    }
+    free(want);
+    free_arrays(&a);
+    return sqrt(error / size);
+}
+
+START_TEST(errors_of_tiles)
+{
+    static const Case cases[] = {
+        {{{16, 16, 32}, {16, 16, 32}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}, 2, 0, WINOGRAD},
+        {{{8, 8, 128}, {8, 8, 64}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}, 2, 0, WINOGRAD},
+    };
+    nn_isa_set(levels[_i]);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int which = X; which <= Y; which++) {
+            Case direct = cases[i];
+            direct.form = DIRECT;
+            const double tiled = error_of(&cases[i], which), plain = error_of(&direct, which);
+            ck_assert_msg(tiled < 3.5 * plain, "%zu, array %d, %s: error %g, direct %g", i, which,
+                          nn_isa_name(), tiled, plain);
+        }
+}
+END_TEST
+
+/* Every instruction set with FMA gives the same bits. */
+START_TEST(bits_of_tiles)
+{
+    const Case c = {{{13, 10, 21}, {13, 10, 35}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}, 2, NN_BIAS,
+                    WINOGRAD};
+    for (int which = X; which <= Y; which++) {
+        Arrays a[2];
+        for (int i = 0; i < 2; i++) {
+            random_state = 2;
+            a[i] = arrays_of(&c);
+            nn_isa_set(levels[1 + i]);
+            run_float(&c, &a[i], which);
+        }
+        ck_assert(!memcmp(a[0].v[which], a[1].v[which], a[0].n[which] * sizeof(double)));
+        free_arrays(&a[0]), free_arrays(&a[1]);
+    }
+}
+END_TEST
+
 Suite *suite_runtime_conv(void)
 {
     Suite *s = suite_create("runtime: convolutions");
@@ -327,6 +425,9 @@ Suite *suite_runtime_conv(void)
     tcase_add_loop_test(t, depthwise, 0, 3);
     tcase_add_loop_test(t, layers, 0, 3);
     tcase_add_loop_test(t, few_channels, 0, 3);
+    tcase_add_loop_test(t, tiles, 0, 3);
+    tcase_add_loop_test(t, errors_of_tiles, 0, 3);
+    tcase_add_test(t, bits_of_tiles);
     suite_add_tcase(s, t);
     return s;
 }

@@ -1,0 +1,412 @@
+/* nn_conv_winograd.h - convolutions with 3 x 3 kernels in a quarter of the multiplications, for one
+ * pass, in float.
+ *
+ * In come the arguments of a convolution with stride 1, out go its outputs 4 x 4 at a time, by
+ * Winograd's algorithm F(4 x 4, 3 x 3).  Along one axis a tile of 6 inputs d gives 4 outputs
+ *     y = A'((G k) (B d)),    y[i] = sum over t of k[t] d[i + t]
+ * with 6 multiplications for 12: G k and B d are the values of polynomials at the points 0, a, -a,
+ * b, -b and infinity, A' goes back.  Along both axes it is 36 for 144, and with all channels and
+ * maps each of the 36 is a matrix product.  With a = 3/4 and b = 3/2 all constants of A and B are
+ * exact and of about the same size, so that an output is about half as exact as the direct sum; with
+ * the usual 1 and 2 it is a fifth.  dk has 3 outputs for kernels of 4 values of dy, at the same
+ * points; dx is a convolution of dy with the kernels turned.  A strip of tiles at a time stays
+ * near; an output belongs to one tile and has one order of sums whatever the strips are.  Meant to
+ * be included inside `#ifdef NN_ISA`, after nn_conv.h. */
+#ifdef NN_ISA
+
+#ifndef NN_CONV_WINOGRAD_ONCE
+#define NN_CONV_WINOGRAD_ONCE
+enum {
+    NN_TILE_OUT = 4, /* outputs of a tile along an axis */
+    NN_TILE_IN = 6,
+    NN_TILE_ALL = 36,
+    NN_STRIP_PART = 8,  /* tiles of a strip that one thread has at least */
+    NN_STRIP_PARTS = 7, /* of a strip, at most */
+    NN_GROUPS = 8,      /* of channels, for the gradient of kernels, at most */
+    NN_PLANE_GAP = 16   /* floats between planes, which else might evict each other */
+};
+
+/* What a tile goes through: B d, A' m, G k of a convolution, and of the gradient of its kernels
+ * the G of 4 values and the A' of 3. */
+enum { NN_TILE_INPUTS, NN_TILE_OUTPUTS, NN_TILE_KERNELS, NN_TILE_DY, NN_TILE_DK };
+
+/* A convolution y[N] of x[N] in tiles, `all` of them, in strips of at most `parts` parts.  Tap t =
+ * 3 p + q of channel c and map o is at t k_tap + c k_channel + o k_map of k, turned: tap 8 - t.
+ * u[36][channels][maps] has the kernels transformed; strips[] is for tiles. */
+struct nn_winograd {
+    struct nn_conv_sizes s;
+    int all, parts;
+    const float *k;
+    size_t k_tap, k_channel, k_map;
+    int turned;
+    const float *bias;
+    unsigned flags;
+    float *u, *strips;
+};
+
+/* elements of a matrix in one of 36 planes */
+static inline size_t nn_tile_plane(int rows, int columns)
+{
+    return (size_t)rows * (size_t)columns + NN_PLANE_GAP;
+}
+
+/* tiles of one image down or across, and of N images */
+static inline int nn_tiles_along(const struct nn_conv_sizes *s, int axis)
+{
+    return (s->y[axis] + NN_TILE_OUT - 1) / NN_TILE_OUT;
+}
+
+static inline int nn_tiles_of(int N, const struct nn_conv_sizes *s)
+{
+    return N * nn_tiles_along(s, 0) * nn_tiles_along(s, 1);
+}
+
+static inline int nn_strip_parts(int tiles)
+{
+    const int parts = (tiles + NN_STRIP_PART - 1) / NN_STRIP_PART;
+    return parts < 1 ? 1 : parts < NN_STRIP_PARTS ? parts : (int)NN_STRIP_PARTS;
+}
+
+/* Channels stay together in groups, so that a group has a vector; the last has what is left over. */
+static inline int nn_group_of(int channels)
+{
+    return (channels + 16 * NN_GROUPS - 1) / (16 * NN_GROUPS) * 16;
+}
+
+static inline int nn_groups_of(int channels)
+{
+    return channels / nn_group_of(channels);
+}
+
+/* elements of the strips for each of n threads, which share them */
+static inline size_t nn_strip_elements(const struct nn_conv_sizes *s, int parts, int n)
+{
+    const size_t tiles = (size_t)(NN_STRIP_PART * parts), both = (size_t)(s->x[2] + s->y[2]);
+    return NN_TILE_ALL * tiles * both / (size_t)n / 16 * 16 + 16 + 2 * NN_TILE_ALL * NN_PLANE_GAP;
+}
+
+static inline size_t nn_winograd_elements(int N, const struct nn_conv_sizes *s)
+{
+    const int parts = nn_strip_parts(nn_tiles_of(N, s)), groups = nn_groups_of(s->x[2]);
+    const size_t strips = (size_t)parts * nn_strip_elements(s, parts, parts);
+    const size_t sums = (size_t)groups * nn_strip_elements(s, parts, groups);
+    return NN_TILE_ALL * nn_tile_plane(s->x[2], s->y[2]) + (strips > sums ? strips : sums);
+}
+
+/* the elements of n that lie inside when the first is number `at` of `size`, as bits */
+static inline unsigned nn_bits_inside(int at, int n, int size)
+{
+    const int first = at < 0 ? -at : 0, end = size - at < n ? size - at : n;
+    return end > first ? (1u << end) - (1u << first) : 0;
+}
+#endif
+
+#define nn_points_inputs NN_NAME(nn_points_inputs)
+#define nn_points_outputs NN_NAME(nn_points_outputs)
+#define nn_points_kernels NN_NAME(nn_points_kernels)
+#define nn_points NN_NAME(nn_points)
+#define nn_transform NN_NAME(nn_transform)
+#define nn_take_tiles NN_NAME(nn_take_tiles)
+#define nn_take_inputs NN_NAME(nn_take_inputs)
+#define nn_take_dy NN_NAME(nn_take_dy)
+#define nn_give_outputs NN_NAME(nn_give_outputs)
+#define nn_gather_kernels NN_NAME(nn_gather_kernels)
+#define nn_winograd_kernels NN_NAME(nn_winograd_kernels)
+#define nn_winograd_strips NN_NAME(nn_winograd_strips)
+#define nn_winograd_sums NN_NAME(nn_winograd_sums)
+#define nn_winograd_dk NN_NAME(nn_winograd_dk)
+
+#if NN_LEVEL == 0
+#define nn_act_row NN_NAME(nn_act_row)
+
+static void nn_act_row(float *c, int n, unsigned flags)
+{
+    for (int i = 0; i < n; i++)
+        c[i] = nn_finish(c[i], flags);
+}
+#endif
+
+/* all channels i .. i + NN_VL - 1 of n >= NN_VL; the last vector may begin inside the one before it */
+#define NN_EACH_VECTOR(i, n) \
+    for (int i = 0; i < (n); i = i + NN_VL < (n) && i + 2 * NN_VL > (n) ? (n)-NN_VL : i + NN_VL)
+
+/* ---- one axis -------------------------------------------------------------------------------- */
+
+#define NN_POINT_A 0.75f
+#define NN_POINT_B 1.5f
+#define NN_SQUARE_A (NN_POINT_A * NN_POINT_A)
+#define NN_SQUARE_B (NN_POINT_B * NN_POINT_B)
+
+/* B d: coefficients of d at x^i in the products of all x - point but one; r may be d */
+NN_INLINE void nn_points_inputs(nn_vf *r, const nn_vf *d)
+{
+    const nn_vf a2 = nn_vset(-NN_SQUARE_A), b2 = nn_vset(-NN_SQUARE_B);
+    const nn_vf both = nn_vset(NN_SQUARE_A * NN_SQUARE_B);
+    const nn_vf sum = nn_vset(-NN_SQUARE_A - NN_SQUARE_B);
+    const nn_vf even_a = nn_vfma(b2, d[2], d[4]), odd_a = nn_vfma(b2, d[1], d[3]);
+    const nn_vf even_b = nn_vfma(a2, d[2], d[4]), odd_b = nn_vfma(a2, d[1], d[3]);
+    const nn_vf first = nn_vfma(both, d[0], nn_vfma(sum, d[2], d[4]));
+    const nn_vf last = nn_vfma(both, d[1], nn_vfma(sum, d[3], d[5]));
+    r[0] = first;
+    r[1] = nn_vfma(nn_vset(NN_POINT_A), odd_a, even_a);
+    r[2] = nn_vfma(nn_vset(-NN_POINT_A), odd_a, even_a);
+    r[3] = nn_vfma(nn_vset(NN_POINT_B), odd_b, even_b);
+    r[4] = nn_vfma(nn_vset(-NN_POINT_B), odd_b, even_b);
+    r[5] = last;
+}
+
+/* A' m, n outputs: y[i] = sum over points p of p^i m; infinity counts in the last */
+NN_INLINE void nn_points_outputs(const int n, nn_vf *y, const nn_vf *m)
+{
+    const nn_vf sum_a = m[1] + m[2], sum_b = m[3] + m[4];
+    const nn_vf diff_a = m[1] - m[2], diff_b = m[3] - m[4];
+    const nn_vf a2 = nn_vset(NN_SQUARE_A), b2 = nn_vset(NN_SQUARE_B);
+    y[0] = m[0] + (sum_a + sum_b);
+    y[1] = nn_vfma(nn_vset(NN_POINT_B), diff_b, nn_vset(NN_POINT_A) * diff_a);
+    y[2] = nn_vfma(b2, sum_b, a2 * sum_a);
+    if (n == 3)
+        y[2] += m[5];
+    else
+        y[3] = nn_vfma(nn_vset(NN_POINT_B * NN_SQUARE_B), diff_b,
+                       nn_vfma(nn_vset(NN_POINT_A * NN_SQUARE_A), diff_a, m[5]));
+}
+
+/* G k of n values: sum over i of k[i] p^i / the product of p - all other points */
+NN_INLINE void nn_points_kernels(const int n, nn_vf *r, const nn_vf *k)
+{
+    const float over_0 = 1.0f / (NN_SQUARE_A * NN_SQUARE_B);
+    const float over_a = 0.5f / (NN_SQUARE_A * (NN_SQUARE_A - NN_SQUARE_B));
+    const float over_b = 0.5f / (NN_SQUARE_B * (NN_SQUARE_B - NN_SQUARE_A));
+    const nn_vf a2 = nn_vset(NN_SQUARE_A), b2 = nn_vset(NN_SQUARE_B), last = k[n - 1];
+    const nn_vf even_a = nn_vfma(a2, k[2], k[0]) * nn_vset(over_a);
+    const nn_vf even_b = nn_vfma(b2, k[2], k[0]) * nn_vset(over_b);
+    const nn_vf third = n == 4 ? k[3] : nn_vset(0.0f);
+    const nn_vf odd_a = nn_vfma(a2, third, k[1]) * nn_vset(NN_POINT_A * over_a);
+    const nn_vf odd_b = nn_vfma(b2, third, k[1]) * nn_vset(NN_POINT_B * over_b);
+    r[0] = k[0] * nn_vset(over_0);
+    r[1] = even_a + odd_a;
+    r[2] = even_a - odd_a;
+    r[3] = even_b + odd_b;
+    r[4] = even_b - odd_b;
+    r[5] = last;
+}
+
+NN_INLINE void nn_points(const int way, nn_vf *to, const nn_vf *from)
+{
+    if (way == NN_TILE_INPUTS)
+        nn_points_inputs(to, from);
+    else if (way == NN_TILE_OUTPUTS || way == NN_TILE_DK)
+        nn_points_outputs(way == NN_TILE_DK ? 3 : 4, to, from);
+    else
+        nn_points_kernels(way == NN_TILE_DY ? 4 : 3, to, from);
+}
+
+/* ---- one tile -------------------------------------------------------------------------------- */
+
+/* Element (i, j) of a tile is at i row + j column of x or y, in a vector of channels.  At a border
+ * only those exist whose bits are set in `rows` and `columns`, of the image that is read or written;
+ * the others are 0.  Outputs get a bias, and NN_RELU. */
+NN_INLINE void nn_transform(const int way, const int border, const float *x, size_t row,
+                            size_t column, float *y, size_t to_row, size_t to_column,
+                            unsigned rows, unsigned columns, const float *bias, unsigned flags)
+{
+    static const float zeros[NN_VL];
+    const int in = way == NN_TILE_KERNELS ? 3 : way == NN_TILE_DY ? NN_TILE_OUT : NN_TILE_IN;
+    const int out = way == NN_TILE_DK ? 3 : way == NN_TILE_OUTPUTS ? NN_TILE_OUT : NN_TILE_IN;
+    nn_vf half[NN_TILE_IN][NN_TILE_IN], line[NN_TILE_IN], end[NN_TILE_IN];
+    NN_UNROLL
+    for (int i = 0; i < in; i++) {
+        NN_UNROLL
+        for (int j = 0; j < in; j++) {
+            const float *from = x + (size_t)i * row + (size_t)j * column;
+            if (border && way != NN_TILE_OUTPUTS)
+                from = rows >> i & columns >> j & 1 ? from : zeros;
+            line[j] = nn_vload(from);
+        }
+        nn_points(way, half[i], line);
+    }
+    const nn_vf more = flags & NN_BIAS ? nn_vload(bias) : nn_vset(0.0f);
+    NN_UNROLL
+    for (int j = 0; j < out; j++) {
+        NN_UNROLL
+        for (int i = 0; i < in; i++)
+            line[i] = half[i][j];
+        nn_points(way, end, line);
+        NN_UNROLL
+        for (int i = 0; i < out; i++) {
+            if (way == NN_TILE_OUTPUTS) {
+                if (border && !(rows >> i & columns >> j & 1))
+                    continue;
+                end[i] += more;
+                if (flags & NN_RELU)
+                    end[i] = nn_vrelu(end[i]);
+            }
+            nn_vstore(y + (size_t)i * to_row + (size_t)j * to_column, end[i]);
+        }
+    }
+}
+
+/* ---- strips of tiles ------------------------------------------------------------------------- */
+
+/* v[36][to - from][c1 - c0] = the channels c0 .. c1 - 1 of the tiles from .. to - 1 of images of
+ * `size` rows, columns and channels, transformed; the first of them lies `pad` before the image. */
+NN_INLINE void nn_take_tiles(const int way, const struct nn_winograd *w, const float *x,
+                             const int *size, const int *pad, float *v, int from, int to, int c0,
+                             int c1)
+{
+    const int across = nn_tiles_along(&w->s, 1), image = nn_tiles_along(&w->s, 0) * across;
+    const int n = way == NN_TILE_DY ? NN_TILE_OUT : NN_TILE_IN;
+    const size_t C = (size_t)size[2], row = (size_t)size[1] * C;
+    const size_t plane = nn_tile_plane(to - from, c1 - c0);
+    for (int t = from; t < to; t++, v += c1 - c0) {
+        const int i = t % image / across * NN_TILE_OUT - pad[0];
+        const int j = t % across * NN_TILE_OUT - pad[1];
+        const unsigned rows = nn_bits_inside(i, n, size[0]);
+        const unsigned columns = nn_bits_inside(j, n, size[1]);
+        const int inside = rows == (1u << n) - 1 && columns == (1u << n) - 1;
+        const float *at = x + (ptrdiff_t)(t / image) * size[0] * (ptrdiff_t)row +
+                          i * (ptrdiff_t)row + j * (ptrdiff_t)C + c0;
+        NN_EACH_VECTOR(c, c1 - c0) {
+            if (inside)
+                nn_transform(way, 0, at + c, row, C, v + c, NN_TILE_IN * plane, plane, rows,
+                             columns, NULL, 0);
+            else
+                nn_transform(way, 1, at + c, row, C, v + c, NN_TILE_IN * plane, plane, rows,
+                             columns, NULL, 0);
+        }
+    }
+}
+
+NN_NOINLINE void nn_take_inputs(const struct nn_winograd *w, const float *x, float *v, int from,
+                                int to, int c0, int c1)
+{
+    nn_take_tiles(NN_TILE_INPUTS, w, x, w->s.x, w->s.pad, v, from, to, c0, c1);
+}
+
+NN_NOINLINE void nn_take_dy(const struct nn_winograd *w, const float *dy, float *v, int from,
+                            int to)
+{
+    static const int none[2] = {0, 0};
+    nn_take_tiles(NN_TILE_DY, w, dy, w->s.y, none, v, from, to, 0, w->s.y[2]);
+}
+
+/* y of the tiles from .. to - 1, out of their products m[36][to - from][maps] */
+NN_NOINLINE void nn_give_outputs(const struct nn_winograd *w, const float *m, float *y, int from,
+                                 int to)
+{
+    const int across = nn_tiles_along(&w->s, 1), image = nn_tiles_along(&w->s, 0) * across;
+    const int O = w->s.y[2], n = NN_TILE_OUT;
+    const size_t row = (size_t)w->s.y[1] * (size_t)O, plane = nn_tile_plane(to - from, O);
+    for (int t = from; t < to; t++, m += O) {
+        const int i = t % image / across * n, j = t % across * n;
+        const unsigned rows = nn_bits_inside(i, n, w->s.y[0]);
+        const unsigned columns = nn_bits_inside(j, n, w->s.y[1]);
+        float *at = y + ((size_t)(t / image) * (size_t)w->s.y[0] + (size_t)i) * row +
+                    (size_t)j * (size_t)O;
+        NN_EACH_VECTOR(o, O)
+            nn_transform(NN_TILE_OUTPUTS, 1, m + o, NN_TILE_IN * plane, plane, at + o, row,
+                         (size_t)O, rows, columns, w->flags & NN_BIAS ? w->bias + o : NULL,
+                         w->flags);
+        for (int p = 0; p < n * n && w->flags & (NN_TANH | NN_SIGMOID); p++)
+            if (rows >> p / n & columns >> p % n & 1)
+                nn_act_row(at + (size_t)(p / n) * row + (size_t)(p % n) * (size_t)O, O, w->flags);
+    }
+}
+
+/* The outputs of the tiles of parts first .. end - 1, a strip after another */
+static void nn_winograd_strips(const struct nn_winograd *w, const float *x, float *y, int first,
+                               int end)
+{
+    const int C = w->s.x[2], O = w->s.y[2], most = NN_STRIP_PART * (end - first);
+    const int begin = (int)((int64_t)w->all * first / w->parts);
+    const int tiles = (int)((int64_t)w->all * end / w->parts) - begin;
+    const int strips = (tiles + most - 1) / most;
+    float *v = w->strips + (size_t)first * nn_strip_elements(&w->s, w->parts, w->parts);
+    for (int i = 0; i < strips; i++) {
+        const int from = (int)((int64_t)tiles * i / strips);
+        const int n = (int)((int64_t)tiles * (i + 1) / strips) - from;
+        const size_t in = nn_tile_plane(n, C), out = nn_tile_plane(n, O), both = nn_tile_plane(C, O);
+        float *m = v + NN_TILE_ALL * in;
+        nn_take_inputs(w, x, v, begin + from, begin + from + n, 0, C);
+        for (size_t p = 0; p < NN_TILE_ALL; p++)
+            nn_product(n, O, C, v + p * in, (size_t)C, w->u + p * both, (size_t)O, m + p * out,
+                       (size_t)O, NULL, 0, NULL);
+        nn_give_outputs(w, m, y, begin + from, begin + from + n);
+    }
+}
+
+/* ---- kernels --------------------------------------------------------------------------------- */
+
+/* to[9][a vector] = the kernels of one channel and the maps from o on */
+NN_INLINE void nn_gather_kernels(const struct nn_winograd *w, float *to, int c, int o)
+{
+    const float *k = w->k + (size_t)c * w->k_channel + (size_t)o * w->k_map;
+    for (int i = 0; i < NN_VL; i++, k += w->k_map)
+        for (int t = 0; t < 9; t++)
+            to[t * NN_VL + i] = k[(size_t)(w->turned ? 8 - t : t) * w->k_tap];
+}
+
+/* u[36][channels][maps] of the channels from .. to - 1 */
+static void nn_winograd_kernels(const struct nn_winograd *w, int from, int to)
+{
+    const int O = w->s.y[2], copies = w->k_map != 1 || w->turned;
+    const size_t plane = nn_tile_plane(w->s.x[2], O);
+    float taps[9 * NN_VL];
+    NN_EACH_VECTOR(o, O)
+        for (int c = from; c < to; c++) {
+            const float *k = w->k + (size_t)c * w->k_channel + (size_t)o;
+            size_t tap = w->k_tap;
+            if (copies) {
+                nn_gather_kernels(w, taps, c, o);
+                k = taps;
+                tap = NN_VL;
+            }
+            nn_transform(NN_TILE_KERNELS, 0, k, 3 * tap, tap, w->u + (size_t)c * (size_t)O + o,
+                         NN_TILE_IN * plane, plane, 0, 0, NULL, 0);
+        }
+}
+
+/* ---- the gradient of the kernels -------------------------------------------------------------- */
+
+/* u[36][channels][maps] = sums over all tiles, of the groups of channels first .. end - 1, with as
+ * much of the strips */
+static void nn_winograd_sums(const struct nn_winograd *w, const float *x, const float *dy,
+                             int first, int end)
+{
+    const int C = w->s.x[2], O = w->s.y[2], groups = nn_groups_of(C), group = nn_group_of(C);
+    const int c0 = first * group, c1 = end < groups ? end * group : C, here = c1 - c0;
+    const int most = NN_STRIP_PART * w->parts * (end - first) / groups;
+    const int strips = (w->all + most - 1) / most;
+    const size_t both = nn_tile_plane(C, O);
+    float *v = w->strips + (size_t)first * nn_strip_elements(&w->s, w->parts, groups);
+    for (int i = 0; i < strips; i++) {
+        const int from = (int)((int64_t)w->all * i / strips);
+        const int n = (int)((int64_t)w->all * (i + 1) / strips) - from;
+        const size_t in = nn_tile_plane(n, here), out = nn_tile_plane(n, O);
+        float *d = v + NN_TILE_ALL * in;
+        nn_take_inputs(w, x, v, from, from + n, c0, c1);
+        nn_take_dy(w, dy, d, from, from + n);
+        for (size_t p = 0; p < NN_TILE_ALL; p++)
+            nn_product_tn(here, O, n, v + p * in, (size_t)here, d + p * out, (size_t)O,
+                          w->u + p * both + (size_t)c0 * (size_t)O, (size_t)O, NULL,
+                          i ? NN_ACC : 0, NULL);
+    }
+}
+
+/* dk[maps][channels][3][3] of the sums of the channels from .. to - 1 */
+static void nn_winograd_dk(const struct nn_winograd *w, float *dk, int from, int to)
+{
+    const int C = w->s.x[2], O = w->s.y[2];
+    const size_t plane = nn_tile_plane(C, O);
+    float taps[9 * NN_VL];
+    NN_EACH_VECTOR(o, O)
+        for (int c = from; c < to; c++) {
+            float *k = dk + ((size_t)o * (size_t)C + (size_t)c) * 9;
+            nn_transform(NN_TILE_DK, 0, w->u + (size_t)c * (size_t)O + o, NN_TILE_IN * plane,
+                         plane, taps, 3 * NN_VL, NN_VL, 0, 0, NULL, 0);
+            for (int i = 0; i < NN_VL; i++, k += (size_t)C * 9)
+                for (int t = 0; t < 9; t++)
+                    k[t] = taps[t * NN_VL + i];
+        }
+}
+#endif
