@@ -97,13 +97,10 @@ static const Node *without_copies(const Node *n)
     return n;
 }
 
-/* x - max(x), or x - (-inf < max(x) ? max(x) : 0), the operand of a softmax's exponential: never
- * positive. */
-static bool is_never_positive(const Node *n)
+/* x - max(x), or x - (-inf < max(x) ? max(x) : 0), the operand of a softmax's exponential. */
+static bool is_below_top(const Node *n)
 {
     double least;
-    n = see_through((Node *)n);
-    if (n->op != OP_SUB) return false;
     const Node *m = without_copies(n->in[1]);
     if (m->op == OP_WHERE) {
         const Node *asks = without_copies(m->in[0]);
@@ -112,6 +109,35 @@ static bool is_never_positive(const Node *n)
         m = without_copies(m->in[1]);
     }
     return m->op == OP_MAXOF && see_through(m->in[0]) == see_through(n->in[0]);
+}
+
+/* x and c of c * x, where c is a number: 1 for anything else */
+static const Node *factor_of(const Node *n, double *c)
+{
+    *c = 1;
+    n = see_through((Node *)n);
+    if (n->op == OP_NEG) *c = -1, n = see_through(n->in[0]);
+    else if (n->op == OP_MUL && node_is_const(n->in[0], c)) n = see_through(n->in[1]);
+    return n;
+}
+
+/* 1 when an element is never below 0, -1 when never above, or NaN; 0 when nothing is known */
+static int sign_of(const Node *n)
+{
+    double a, b;
+    n = see_through((Node *)n);
+    switch (n->op) {
+    case OP_NEG: return -sign_of(n->in[0]);
+    case OP_ABS: case OP_EXP: return 1;
+    case OP_SUB: return is_below_top(n) ? -1 : 0;
+    case OP_MIN: case OP_MAX:
+        if (!node_is_const(n->in[0], &a) && !node_is_const(n->in[1], &a)) return 0;
+        return n->op == OP_MIN ? (a <= 0 ? -1 : 0) : a >= 0;
+    case OP_MUL:
+        if (factor_of(n->in[0], &a) == factor_of(n->in[1], &b)) return a * b < 0 ? -1 : 1;
+        return node_is_const(n->in[0], &a) ? (a < 0 ? -1 : 1) * sign_of(n->in[1]) : 0;
+    default: return 0;
+    }
 }
 
 /* gcc 12 makes a masked load of an array's element in one arm of a choice, and in a loop with more
@@ -161,7 +187,7 @@ static Frag map_of(Emit *e, Node *n, const Index *ix)
     Elem elem = n->in[n->op == OP_WHERE ? 1 : 0]->type.elem;
     if (n->op == OP_CAST) return convert(operands[0], elem, n->type.elem);
     const char *value = op_info[n->op].value;
-    if (n->op == OP_EXP && is_never_positive(n->in[0])) value = "nn_exp_neg(a)";
+    if (n->op == OP_EXP && sign_of(n->in[0]) < 0) value = "nn_exp_neg(a)";
     if (n->op == OP_WHERE) value = choice(e, n);
     return apply_template(value, elem, operands);
 }

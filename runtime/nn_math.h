@@ -21,7 +21,6 @@
 #define nn_ceil NN_NAME(nn_ceil)
 #define nn_fmin NN_NAME(nn_fmin)
 #define nn_fmax NN_NAME(nn_fmax)
-#define nn_pow2i NN_NAME(nn_pow2i)
 #define nn_exp_core NN_NAME(nn_exp_core)
 #define nn_exp NN_NAME(nn_exp)
 #define nn_exp_neg NN_NAME(nn_exp_neg)
@@ -121,18 +120,14 @@ NN_INLINE float nn_fmax(float a, float b)
     return nn_sel(a >= b, a, nn_sel(a != a, a, b));
 }
 
-/* 2^k for -126 <= k <= 127 */
-NN_INLINE float nn_pow2i(int32_t k)
+/* x = k ln 2 + r, |r| <= ln 2 / 2.  Returns e^r - 1 to 2^-26 relative.  The low 9 bits of *k are
+ * k + bias: with 127, the bits of 2^k when shifted by 23. */
+NN_INLINE float nn_exp_core(float x, float bias, uint32_t *k)
 {
-    return nn_float(((uint32_t)k + 127u) << 23);
-}
-
-/* x = k ln 2 + r, |r| <= ln 2 / 2.  Returns e^r - 1 to 2^-26 relative. */
-NN_INLINE float nn_exp_core(float x, int32_t *k)
-{
-    float t = nn_mad(x, 1.44269504f, 12582912.0f); /* 1.5 * 2^23: rounds to integer */
-    float n = t - 12582912.0f;
-    *k = (int32_t)(nn_bits(t) - 0x4b400000u);
+    float whole = 12582912.0f + bias; /* 1.5 * 2^23: adding it rounds to integer */
+    float t = nn_mad(x, 1.44269504f, whole);
+    float n = t - whole;
+    *k = nn_bits(t);
     float r = nn_mad(n, -0.693145752f, x); /* 16 bits of ln 2: this product is exact */
     r = nn_mad(n, -1.42860677e-6f, r);
     float q = 0.0013836427f;
@@ -146,28 +141,28 @@ NN_INLINE float nn_exp_core(float x, int32_t *k)
 /* e^x.  Both tests look at x, because gcc nests selects of selects badly. */
 NN_INLINE float nn_exp(float x)
 {
-    int32_t k;
+    uint32_t k;
     float c = nn_sel(x > 89.0f, 89.0f, x);
     c = nn_sel(x < -104.0f, -104.0f, c);
-    float p = nn_exp_core(c, &k);
-    int32_t h = k >> 1; /* 2^k in two factors: k reaches -150 and 128 */
-    return ((1.0f + p) * nn_pow2i(h)) * nn_pow2i(k - h);
+    float p = nn_exp_core(c, 254.0f, &k);
+    uint32_t h = k >> 1; /* 2^k in two factors: k reaches -150 and 128 */
+    return ((1.0f + p) * nn_float(h << 23)) * nn_float((k - h) << 23);
 }
 
 /* e^x for x <= 0 (softmax, sigmoid, gaussians); results below the smallest normal number are 0 */
 NN_INLINE float nn_exp_neg(float x)
 {
-    int32_t k;
-    float p = nn_exp_core(x, &k); /* garbage where the select below says 0 */
-    return nn_sel(x < -87.33654f, 0.0f, (1.0f + p) * nn_pow2i(k));
+    uint32_t k;
+    float p = nn_exp_core(x, 127.0f, &k), s = nn_float(k << 23); /* garbage where the result is 0 */
+    return nn_sel(x < -87.33654f, 0.0f, nn_mad(p, s, s));
 }
 
 /* e^x for -87.3 <= x <= 88.3, nothing else */
 NN_INLINE float nn_exp_inrange(float x)
 {
-    int32_t k;
-    float p = nn_exp_core(x, &k);
-    return (1.0f + p) * nn_pow2i(k);
+    uint32_t k;
+    float p = nn_exp_core(x, 127.0f, &k), s = nn_float(k << 23);
+    return nn_mad(p, s, s);
 }
 
 /* ln x: x = 2^k (1 + f) with 2/3 <= 1 + f < 4/3 */
@@ -221,26 +216,30 @@ NN_INLINE float nn_tanh(float x)
     return nn_float(nn_bits(y) | (nn_bits(x) & 0x80000000u));
 }
 
-/* With a = |x|:  a + a P(a^2) below 0.9,  1 - e^-R(a) above */
+/* With a = |x|:  a + a P(a^2) below 1.15,  1 - Q(a)^4 above, where Q is near the fourth root of
+ * 1 - erf: smooth enough for degree 7, and no exponential. */
 NN_INLINE float nn_erf(float x)
 {
     float a = nn_abs(x), z = a * a;
-    float p = -0.00060207996f;
-    p = nn_mad(p, z, 0.004998959f);
-    p = nn_mad(p, z, -0.026770493f);
-    p = nn_mad(p, z, 0.11281922f);
-    p = nn_mad(p, z, -0.37612504f);
-    p = nn_mad(p, z, 0.12837915f);
+    float p = 6.90343077e-05f;
+    p = nn_mad(p, z, -0.000770923507f);
+    p = nn_mad(p, z, 0.0051528723f);
+    p = nn_mad(p, z, -0.0268348791f);
+    p = nn_mad(p, z, 0.112831458f);
+    p = nn_mad(p, z, -0.376125932f);
+    p = nn_mad(p, z, 0.128379166f);
     p = nn_mad(p, a, a);
-    float b = nn_sel(a > 3.93f, 3.93f, a);
-    float r = -0.00019822746f;
-    r = nn_mad(r, b, 0.0030655535f);
-    r = nn_mad(r, b, -0.022315403f);
-    r = nn_mad(r, b, 0.10411394f);
-    r = nn_mad(r, b, 0.63697594f);
-    r = nn_mad(r, b, 1.1277972f);
-    r = nn_mad(r, b, 0.00016645905f);
-    float y = nn_sel(a < 0.9f, p, 1.0f - nn_exp_inrange(-r));
+    float b = nn_sel(a > 3.95f, 3.95f, a);
+    float q = -0.000183113007f;
+    q = nn_mad(q, b, 0.0032850164f);
+    q = nn_mad(q, b, -0.0225131214f);
+    q = nn_mad(q, b, 0.0670839623f);
+    q = nn_mad(q, b, -0.0522955284f);
+    q = nn_mad(q, b, -0.0614087693f);
+    q = nn_mad(q, b, -0.310007066f);
+    q = nn_mad(q, b, 1.00580966f);
+    q = q * q;
+    float y = nn_sel(a < 1.15f, p, nn_mad(-q, q, 1.0f));
     return nn_float(nn_bits(y) | (nn_bits(x) & 0x80000000u));
 }
 

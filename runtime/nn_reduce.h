@@ -104,11 +104,15 @@ NN_NOINLINE float nn_sumsq_dev(const float *x, float m, int n)
 #define nn_nans NN_NAME(nn_nans)
 #define nn_any NN_NAME(nn_any)
 #define nn_pick NN_NAME(nn_pick)
+#define nn_across_max NN_NAME(nn_across_max)
+#define nn_across_min NN_NAME(nn_across_min)
+#undef NN_ACROSS
 #if NN_LEVEL == 4
 typedef __mmask16 nn_nans;
 #define NN_NANS(v) _mm512_cmp_ps_mask((__m512)(v), (__m512)(v), _CMP_UNORD_Q)
 #define NN_VMAX(a, b) ((nn_vec)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define NN_VMIN(a, b) ((nn_vec)_mm512_min_ps((__m512)(a), (__m512)(b)))
+#define NN_ACROSS(v, op) return _mm512_reduce_##op##_ps((__m512)(v))
 
 NN_INLINE int nn_any(nn_nans bad)
 {
@@ -120,12 +124,28 @@ typedef nn_veci nn_nans;
 #if NN_LEVEL == 3
 #define NN_VMAX(a, b) ((nn_vec)_mm256_max_ps((__m256)(a), (__m256)(b)))
 #define NN_VMIN(a, b) ((nn_vec)_mm256_min_ps((__m256)(a), (__m256)(b)))
+#define NN_ACROSS(v, op)                                                          \
+    __m128 w = _mm256_castps256_ps128((__m256)(v));                               \
+    w = _mm_##op##_ps(w, _mm256_extractf128_ps((__m256)(v), 1));                  \
+    w = _mm_##op##_ps(w, _mm_movehl_ps(w, w));                                    \
+    return _mm_cvtss_f32(_mm_##op##_ss(w, _mm_shuffle_ps(w, w, 1)))
 #elif defined __x86_64__
 #define NN_VMAX(a, b) ((nn_vec)_mm_max_ps((__m128)(a), (__m128)(b)))
 #define NN_VMIN(a, b) ((nn_vec)_mm_min_ps((__m128)(a), (__m128)(b)))
+#define NN_ACROSS(v, op)                                                          \
+    __m128 w = (__m128)(v);                                                       \
+    w = _mm_##op##_ps(w, _mm_movehl_ps(w, w));                                    \
+    return _mm_cvtss_f32(_mm_##op##_ss(w, _mm_shuffle_ps(w, w, 1)))
 #else
 #define NN_VMAX(a, b) nn_pick((a) > (b), a, b)
 #define NN_VMIN(a, b) nn_pick((a) < (b), a, b)
+#define NN_ACROSS(v, op)                                                          \
+    float t[NN_LANES];                                                            \
+    memcpy(t, &(v), sizeof t);                                                    \
+    for (int h = NN_LANES / 2; h > 0; h /= 2)                                     \
+        for (int l = 0; l < h; l++)                                               \
+            t[l] = nn_f##op(t[l], t[l + h]);                                      \
+    return t[0]
 
 NN_INLINE nn_vec nn_pick(nn_veci c, nn_vec a, nn_vec b)
 {
@@ -143,18 +163,28 @@ NN_INLINE int nn_any(nn_nans bad)
 }
 #endif
 
+/* the largest and the smallest lane of a vector without NaN */
+NN_INLINE float nn_across_max(nn_vec v)
+{
+    NN_ACROSS(v, max);
+}
+
+NN_INLINE float nn_across_min(nn_vec v)
+{
+    NN_ACROSS(v, min);
+}
+
 /* -inf for n = 0; NaN when there is one */
 NN_NOINLINE float nn_max(const float *x, int n)
 {
     nn_vec s[4];
     nn_nans bad;
-    float t[NN_LANES];
+    float m = -INFINITY;
     int i = 0;
     memset(&bad, 0, sizeof bad);
-    for (int l = 0; l < NN_LANES; l++)
-        t[l] = -INFINITY;
+    memset(s, 0, sizeof s);
     for (int q = 0; q < 4; q++)
-        memcpy(&s[q], t, sizeof t);
+        s[q] -= INFINITY;
     for (; i + 4 * NN_LANES <= n; i += 4 * NN_LANES)
         for (int q = 0; q < 4; q++) {
             nn_vec v = NN_LOAD(x + i + q * NN_LANES);
@@ -167,13 +197,10 @@ NN_NOINLINE float nn_max(const float *x, int n)
         bad |= NN_NANS(v);
     }
     s[0] = NN_VMAX(NN_VMAX(s[0], s[1]), NN_VMAX(s[2], s[3]));
-    memcpy(t, &s[0], sizeof t);
-    for (int l = 0; i + l < n; l++)
-        t[l] = nn_fmax(t[l], x[i + l]);
-    for (int h = NN_LANES / 2; h > 0; h /= 2)
-        for (int l = 0; l < h; l++)
-            t[l] = nn_fmax(t[l], t[l + h]);
-    return nn_sel(nn_any(bad), NAN, t[0] + 0.0f);
+    for (; i < n; i++)
+        m = nn_fmax(m, x[i]);
+    m = nn_fmax(m, nn_across_max(s[0]));
+    return nn_sel(nn_any(bad), NAN, m + 0.0f);
 }
 
 /* inf for n = 0; NaN when there is one */
@@ -181,13 +208,12 @@ NN_NOINLINE float nn_min(const float *x, int n)
 {
     nn_vec s[4];
     nn_nans bad;
-    float t[NN_LANES];
+    float m = INFINITY;
     int i = 0;
     memset(&bad, 0, sizeof bad);
-    for (int l = 0; l < NN_LANES; l++)
-        t[l] = INFINITY;
+    memset(s, 0, sizeof s);
     for (int q = 0; q < 4; q++)
-        memcpy(&s[q], t, sizeof t);
+        s[q] += INFINITY;
     for (; i + 4 * NN_LANES <= n; i += 4 * NN_LANES)
         for (int q = 0; q < 4; q++) {
             nn_vec v = NN_LOAD(x + i + q * NN_LANES);
@@ -200,13 +226,10 @@ NN_NOINLINE float nn_min(const float *x, int n)
         bad |= NN_NANS(v);
     }
     s[0] = NN_VMIN(NN_VMIN(s[0], s[1]), NN_VMIN(s[2], s[3]));
-    memcpy(t, &s[0], sizeof t);
-    for (int l = 0; i + l < n; l++)
-        t[l] = nn_fmin(t[l], x[i + l]);
-    for (int h = NN_LANES / 2; h > 0; h /= 2)
-        for (int l = 0; l < h; l++)
-            t[l] = nn_fmin(t[l], t[l + h]);
-    return nn_sel(nn_any(bad), NAN, t[0] + 0.0f);
+    for (; i < n; i++)
+        m = nn_fmin(m, x[i]);
+    m = nn_fmin(m, nn_across_min(s[0]));
+    return nn_sel(nn_any(bad), NAN, m + 0.0f);
 }
 
 #else /* the same tree without vector types */

@@ -176,6 +176,9 @@ expect 0 "5 6" outside trap 7
 expect 0 "5 6" outside off 7
 is "unchecked is unchecked" sh -c '! grep -q "nn_row\|? 0" bounds_off/bounds.c'
 is "a place found by argmax needs no check" sh -c '! sed -n "/NN_NAME(best)/,/^}/p" bounds_trap/bounds.c | grep nn_row'
+cp "$here/../lang/exp_signs.nn" . && "$NNC" compile exp_signs.nn -o exp_signs
+is "exponents that are never positive" sh -c '[ "$(grep -c "nn_exp_neg(" exp_signs/exp_signs.c)" = 5 ]'
+is "exponents of any sign" sh -c '[ "$(grep -c "nn_exp(" exp_signs/exp_signs.c)" = 4 ]'
 is "the derivative checks too" sh -c 'sed -n "/NN_NAME(slope)/,/^}/p" bounds_trap/bounds.c | grep nn_row'
 for cc in gcc clang; do
     is "$cc: the checks without a warning" $cc -std=c11 -Wall -Wextra -Wconversion -pedantic -Werror -DNN_ONE_ISA -I"$INCLUDE" -c bounds_trap/bounds.c -o bounds.o

@@ -258,7 +258,7 @@ END_TEST
 START_TEST(special_values)
 {
     static const float special[] = {
-        0.0f, 1e-45f, 1.1754942e-38f, 1.17549435e-38f, 0.5f, 0.55f, 0.9f, 1.0f, 1.5f, 2.5f, 3.93f,
+        0.0f, 1e-45f, 1.1754942e-38f, 1.17549435e-38f, 0.5f, 0.55f, 1.0f, 1.15f, 1.5f, 2.5f, 3.95f,
         10.0f, 16.6f, 87.33654f, 87.33655f, 87.4f, 88.0f, 88.72283f, 88.72284f, 89.0f, 103.97208f,
         103.97209f, 104.0f, 110.0f, 8388607.5f, 8388608.0f, 8388609.0f, 2147483648.0f, 1e20f,
         3.40282347e38f, INFINITY, NAN, 3.14159274f, 1.57079637f, 0.785398185f, 102943.7f,
@@ -449,7 +449,7 @@ START_TEST(known_bits)
         h = hash(h, N, y);
         x[0] = nn_vsum(N, y);
         h = hash(h, 1, x);
-        ck_assert_msg(h == 0xb5a1af73decce6e0u || h == 0xad451048494d0d1du, "%s: %016llx",
+        ck_assert_msg(h == 0x0a9a9e7b57485bd3u || h == 0x6a470797c79f7c69u, "%s: %016llx",
                       nn_isa_name(), (unsigned long long)h);
     }
 }
