@@ -30,6 +30,9 @@ const char *format(const char *fmt, ...) __attribute__((format(printf, 1, 2))); 
 #define VEC(T) struct { T *at; int n, cap; }
 #define vec_push(v, x) ((v)->at = vec_grow((v)->at, (v)->n, &(v)->cap, sizeof *(v)->at), (void)((v)->at[(v)->n++] = (x)))
 void *vec_grow(void *at, int n, int *cap, size_t size);
+/* qsort, also of an array that has nothing and so no memory. */
+#define vec_sort(v, order) vec_sort_all((v)->at, (v)->n, sizeof *(v)->at, order)
+void vec_sort_all(void *at, int n, size_t size, int (*order)(const void *, const void *));
 
 /* A text being built; always terminated. */
 typedef struct Text { char *s; size_t n, cap; } Text;

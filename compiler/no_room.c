@@ -2,7 +2,6 @@
  * is in the work area when it is fullest, the largest arrays first, and what could be smaller. */
 #include "recompute.h"
 
-#include <stdlib.h>
 
 enum { MOST_LINES = 6 };
 
@@ -50,7 +49,7 @@ static ItemList arrays_at(const Code *c, int t)
         Item item = {b->bytes, format("%d .. %d", b->first + 1, b->last + 1), content(c, b)};
         vec_push(&items, item);
     }
-    qsort(items.at, (size_t)items.n, sizeof *items.at, by_bytes);
+    vec_sort(&items, by_bytes);
     return items;
 }
 
@@ -62,7 +61,7 @@ static void add_slots(ItemList *items, const SlotList *slots)
                      format("%s: %s", s->path, type_text(s->type))};
         vec_push(items, item);
     }
-    qsort(items->at, (size_t)items->n, sizeof *items->at, by_bytes);
+    vec_sort(items, by_bytes);
 }
 
 static const char *table(const char *title, const ItemList *items)

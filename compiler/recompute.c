@@ -8,7 +8,6 @@
 
 #include <limits.h>
 #include <math.h>
-#include <stdlib.h>
 
 /* ---- an entry as it would be compiled ---- */
 
@@ -175,7 +174,7 @@ static GapList find_gaps(const Trial *t, Node *const *roots, int n, long aim)
         if (in_work && d->kind != DEF_SCAN && !is_root[d->node->id])
             add_best_gap(&gaps, t, d, &readers[i], aim);
     }
-    qsort(gaps.at, (size_t)gaps.n, sizeof *gaps.at, by_worth);
+    vec_sort(&gaps, by_worth);
     return gaps;
 }
 

@@ -194,6 +194,11 @@ void *vec_grow(void *at, int n, int *cap, size_t size)
     return bigger;
 }
 
+void vec_sort_all(void *at, int n, size_t size, int (*order)(const void *, const void *))
+{
+    if (n) qsort(at, (size_t)n, size, order);
+}
+
 /* ---- paths ---- */
 
 const char *last_piece(const char *path)
