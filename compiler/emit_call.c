@@ -148,14 +148,16 @@ void emit_conv(Emit *e, const Def *d)
     const char *form = n->op == OP_CONV ? "" : n->op == OP_CONV_DATA ? "_data" : "_weights";
     const char *batch = c_size(n->in[0]->type.shape.size[0]);
     const char *a = first_element(e, n->in[0]), *b = first_element(e, n->in[1]);
-    const char *to = array_text(d->home, &start), *more = "";
+    const char *to = array_text(d->home, &start), *more = "", *scratch = "";
     if (n->op == OP_CONV)
-        more = format("%s, %s, ", d->bias ? bias_text(e, d->bias) : "NULL",
+        more = format(", %s, %s", d->bias ? bias_text(e, d->bias) : "NULL",
                       conv_flags(flags_text(d, true, true), n->attr.k));
+    if (!is_depthwise(n)) scratch = format(", %s", scratch_text(e));
     const char *sizes = c_unique(e->ids, "sizes");
     add_declaration(e, 0, format("const struct nn_conv_sizes %s = %s;", sizes, conv_sizes(n)));
-    add_line(e, 0, format("nn_conv%s%s(%s, &%s, %s, %s, %s, %s%s);", form, suffix(d->node), batch,
-                          sizes, a, b, to, more, scratch_text(e)));
+    add_line(e, 0, format("nn_%s%s%s(%s, &%s, %s, %s, %s%s%s);",
+                          is_depthwise(n) ? "depthwise" : "conv", form, suffix(d->node), batch,
+                          sizes, a, b, to, more, scratch));
     store_copies(e, d, 0);
 }
 

@@ -2,6 +2,7 @@
  * In: a node and the values of its operands. Out: the value of the node. Elements are doubles, put
  * together by eval_elem.c; an index outside its table is clamped, or a fault with --bounds. */
 #include "eval.h"
+#include "kernel.h"
 
 #include "nn.h"
 
@@ -233,25 +234,35 @@ static void eval_unwindow(const Node *n, const Surroundings *around, const Tenso
     for (long i = 0; i < a->count; i++, walk_next(&w)) add_to(y, w.at, a->v[i]);
 }
 
+/* The number of weight (o, c, p, q) of a kernel k[maps, channels, p, q]. */
+static long weight_at(const Node *n, const long *k, long o, long c, long p, long q)
+{
+    if (is_depthwise(n)) return (p * k[3] + q) * k[0] + c;
+    if (n->attr.k) return ((p * k[3] + q) * k[1] + c) * k[0] + o;
+    return ((o * k[1] + c) * k[2] + p) * k[3] + q;
+}
+
 /* Every tap of every output: the product of two of image, kernel and result is added to the third. */
 static void eval_conv(const Node *n, const Surroundings *around, Tensor *a, Tensor *b, Tensor *y)
 {
     Tensor *image = n->op == OP_CONV_DATA ? y : a, *kernel = n->op == OP_CONV_WEIGHTS ? y : b;
     Tensor *result = n->op == OP_CONV ? y : n->op == OP_CONV_DATA ? a : b;
-    const long *x = image->size, *s = kernel->size, *r = result->size;
-    const long packed[4] = {s[3], s[2], s[0], s[1]}, *k = n->attr.k ? packed : s;
-    long pad[2] = {size_eval(n->attr.lo[0], around->dims), size_eval(n->attr.lo[1], around->dims)};
+    const long *x = image->size, *r = result->size;
+    const Shape shape = conv_kernel(n);
+    bool alone = is_depthwise(n);
+    long pad[2], k[4];
+    for (int i = 0; i < 4; i++) k[i] = size_eval(shape.size[i], around->dims);
+    for (int i = 0; i < 2; i++) pad[i] = size_eval(n->attr.lo[i], around->dims);
     memset(y->v, 0, sizeof(double) * (size_t)y->count);
     for (long i = 0; i < result->count / r[3] * k[2] * k[3]; i++) {
         long q = i % k[3], p = i / k[3] % k[2], at = i / k[3] / k[2];
         long row = at / r[2] % r[1] * n->attr.perm[0] - pad[0] + p * n->attr.perm[2];
         long column = at % r[2] * n->attr.perm[1] - pad[1] + q * n->attr.perm[3];
         if (row < 0 || row >= x[1] || column < 0 || column >= x[2]) continue;
-        for (long o = 0; o < k[0]; o++)
-            for (long c = 0; c < k[1]; c++) {
+        for (long o = 0; o < r[3]; o++)
+            for (long c = alone ? o : 0; c < (alone ? o + 1 : x[3]); c++) {
                 long in = ((at / r[2] / r[1] * x[1] + row) * x[2] + column) * x[3] + c;
-                long weight = ((o * k[1] + c) * k[2] + p) * k[3] + q, out = at * r[3] + o;
-                if (n->attr.k) weight = ((p * k[3] + q) * k[1] + c) * k[0] + o;
+                long weight = weight_at(n, k, o, c, p, q), out = at * r[3] + o;
                 if (y == result)
                     add_to(y, out, image->v[in] * kernel->v[weight]);
                 else if (y == image)

@@ -237,7 +237,10 @@ bool is_window_fold(const Node *n);
 void term_indices(const Node *n, const Index *ix, long t, Index operands[2]);
 bool is_small_product(const Node *n);
 bool is_convolution(const Node *n);
-/* The kernels [maps, channels, p, q] of a convolution, however they lie. */
+/* Is each channel by itself, with a kernel [p, q, channels]? */
+bool is_depthwise(const Node *n);
+/* The kernels [maps, channels, p, q] of a convolution, however they lie; [channels, 1, p, q] where each
+ * channel is by itself. */
 Shape conv_kernel(const Node *n);
 
 /* A matrix in memory, as the runtime's product reads it: element (i, j) at start + i*ld + j, or

@@ -181,10 +181,14 @@ static int brought_forward(const Node *n)
     return at;
 }
 
+/* Is it a product too, whose windows are single pixels? Its rows may be numbered in another way. */
 static bool is_convolved(const Node *u)
 {
+    const Shape *s = &u->type.shape;
+    SizeRef last = s->rank ? s->size[s->rank - 1] : NULL;
     while (u->op == OP_RESHAPE) u = u->in[0];
-    return u->op == OP_CONV || u->op == OP_CONV_DATA;
+    if (u->op == OP_CONV || u->op == OP_CONV_DATA) return true;
+    return u->op == OP_MATMUL && u->type.shape.rank == 2 && u->type.shape.size[1] == last;
 }
 
 static Laid lay_transpose(Layout *l, const Node *n)
@@ -260,7 +264,7 @@ static Laid lay_other(Layout *l, const Node *n)
 static Laid lay_node(Layout *l, const Node *n)
 {
     Laid out;
-    if (lay_convolution(l, n, &out)) return out;
+    if (lay_convolution(l, n, &out) || lay_depthwise(l, n, &out)) return out;
     if (op_info[n->op].class == CLASS_MAP) return lay_map(l, n);
     if (op_info[n->op].class == CLASS_FOLD) return lay_fold(l, n);
     switch (n->op) {

@@ -1,5 +1,5 @@
-/* layout.h - shared by layout.c (the order of axes), layout_axes.c (nodes in another order) and
- * layout_conv.c (convolutions). */
+/* layout.h - shared by layout.c (the order of axes), layout_axes.c (nodes in another order),
+ * layout_conv.c and layout_depthwise.c (convolutions). */
 #ifndef NNC_LAYOUT_H
 #define NNC_LAYOUT_H
 #include "nnc.h"
@@ -41,7 +41,44 @@ Entry *entry_with(const Entry *e, Graph *g, Node *const *roots);
 
 /* ---- layout_conv.c ---- */
 
+enum { PLAIN = -1, NONE_ = -1 };
+
+/* One axis of the windows: the whole axis `wide` of the image, or a part of its window. */
+typedef struct Label {
+    int wide, part, factor;
+    SizeRef size;
+} Label;
+
+typedef struct Windows {
+    Label at[MAX_RANK];
+    int n, split;             /* at[0 .. split) are the rows of the matrix */
+    bool taps_first;          /* the rows are the taps */
+    Shape image;
+    SizeRef pad[MAX_RANK];    /* zeros in front, by axis of the image */
+    bool open[MAX_RANK];      /* is the axis seen through windows? */
+    int row, column, channel; /* axes of the image; row and channel may be NONE_ */
+} Windows;
+
+/* Some axes in the order in which they are wanted. */
+typedef struct Order {
+    int n;
+    int at[MAX_RANK]; /* numbers of labels, or axes of the image */
+    Shape sizes;
+} Order;
+
+void order_add(Order *o, int i, SizeRef size);
+
+/* Is v windows, perhaps with moved axes? Then of which image; a label for each axis. */
+const Node *windows_in(const Node *v, Windows *w);
+/* Is n windows that are added up, perhaps a block of the sum? Then of which array. */
+const Node *added_windows(const Node *n, Windows *w);
+
 /* Is n a convolution or a derivative of one? Then its value by an OP_CONV.. node of the new graph. */
 bool lay_convolution(Layout *l, const Node *n, Laid *out);
+
+/* ---- layout_depthwise.c ---- */
+
+/* The same where each channel is by itself. */
+bool lay_depthwise(Layout *l, const Node *n, Laid *out);
 
 #endif

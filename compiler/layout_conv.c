@@ -10,24 +10,6 @@
 
 #include "kernel.h"
 
-enum { PLAIN = -1, NONE_ = -1 };
-
-/* One axis of the windows: the whole axis `wide` of the image, or a part of its window. */
-typedef struct Label {
-    int wide, part, factor;
-    SizeRef size;
-} Label;
-
-typedef struct Windows {
-    Label at[MAX_RANK];
-    int n, split;             /* at[0 .. split) are the rows of the matrix */
-    bool taps_first;          /* the rows are the taps */
-    Shape image;
-    SizeRef pad[MAX_RANK];    /* zeros in front, by axis of the image */
-    bool open[MAX_RANK];      /* is the axis seen through windows? */
-    int row, column, channel; /* axes of the image; row and channel may be NONE_ */
-} Windows;
-
 /* ---- labels ---- */
 
 static void label_image(Windows *w, const Shape *image)
@@ -153,10 +135,8 @@ static const Node *strip_window(Windows *w, const Node *v, bool *ok)
     return base;
 }
 
-/* Is m[rows, columns] a matrix of windows? Then of which image. */
-static const Node *windows_of(const Node *m, Windows *w)
+const Node *windows_in(const Node *t, Windows *w)
 {
-    const Node *t = m->op == OP_RESHAPE ? m->in[0] : m;
     const Node *v = t->op == OP_TRANSPOSE ? t->in[0] : t;
     bool ok = v->op == OP_WINDOW;
     const Node *x = ok ? strip_window(w, v, &ok) : NULL;
@@ -165,7 +145,14 @@ static const Node *windows_of(const Node *m, Windows *w)
     for (; x->op == OP_PAD; x = x->in[0])
         if (!crop_image(w, x, &x->in[0]->type.shape)) return NULL;
     w->image = x->type.shape;
-    return split_windows(w, m->type.shape.size[0], m->type.shape.size[1]) ? x : NULL;
+    return x;
+}
+
+/* Is m[rows, columns] a matrix of windows? Then of which image. */
+static const Node *windows_of(const Node *m, Windows *w)
+{
+    const Node *x = windows_in(m->op == OP_RESHAPE ? m->in[0] : m, w);
+    return x && split_windows(w, m->type.shape.size[0], m->type.shape.size[1]) ? x : NULL;
 }
 
 /* ---- windows added up ---- */
@@ -183,8 +170,7 @@ static bool drop_labels(Windows *w, const Node *n)
     return true;
 }
 
-/* Is n windows of a product that are added up, perhaps a block of it? Then of which product. */
-static const Node *unwindowed(const Node *n, Windows *w)
+const Node *added_windows(const Node *n, Windows *w)
 {
     const Node *cut = n->op == OP_SLICE ? n : NULL;
     if (cut) n = n->in[0];
@@ -206,20 +192,21 @@ static const Node *unwindowed(const Node *n, Windows *w)
         permute_labels(w, n->attr.perm, true);
         n = n->in[0];
     }
-    if (n->op == OP_RESHAPE) n = n->in[0];
-    if (n->op != OP_MATMUL || n->type.shape.rank != 2 || is_small_product(n)) return NULL;
+    return n;
+}
+
+/* Is n windows of a product that are added up? Then of which product. */
+static const Node *unwindowed(const Node *n, Windows *w)
+{
+    n = added_windows(n, w);
+    if (n && n->op == OP_RESHAPE) n = n->in[0];
+    if (!n || n->op != OP_MATMUL || n->type.shape.rank != 2 || is_small_product(n)) return NULL;
     return split_windows(w, n->type.shape.size[0], n->type.shape.size[1]) ? n : NULL;
 }
 
 /* ---- operands and results ---- */
 
-typedef struct Order {
-    int n;
-    int at[MAX_RANK]; /* numbers of labels, or axes of the image */
-    Shape sizes;
-} Order;
-
-static void order_add(Order *o, int i, SizeRef size)
+void order_add(Order *o, int i, SizeRef size)
 {
     o->sizes.size[o->n] = size;
     o->at[o->n++] = i;

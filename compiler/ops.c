@@ -173,16 +173,24 @@ static void check_window(Op op, const Attr *attr, const Shape *wide, const Shape
         need(open->size[i - 1 + m] == wide->size[i], op, "an axis that changes its size");
 }
 
-/* Images and results of four axes, kernels [maps, channels, p, q] that fit both. */
+/* Images and results of four axes, kernels [maps, channels, p, q] that fit both, or [p, q, channels]
+ * where each channel is by itself. */
 static Type type_conv(Op op, const Attr *attr, Type given, Node *const *in)
 {
     const Shape *a = &in[0]->type.shape, *b = &in[1]->type.shape, *y = &given.shape;
-    need(a->rank == 4 && b->rank == 4 && y->rank == 4, op, "another rank");
     const Shape *image = op == OP_CONV_DATA ? y : a;
     const Shape *result = op == OP_CONV ? y : op == OP_CONV_DATA ? a : b;
-    Shape packed = {4, {b->size[3], b->size[2], b->size[0], b->size[1]}};
-    const Shape *kernel = op == OP_CONV_WEIGHTS ? y : attr->k ? &packed : b;
+    const Shape *kernel = op == OP_CONV_WEIGHTS ? y : b;
+    Shape packed = {4, {kernel->size[3], kernel->size[2], kernel->size[0], kernel->size[1]}};
+    need(image->rank == 4 && result->rank == 4, op, "another rank");
     need(image->size[0] == result->size[0], op, "another number of images");
+    if (kernel->rank == 3) {
+        need(kernel->size[2] == image->size[3] && kernel->size[2] == result->size[3], op,
+             "kernels for other channels");
+        return (Type){in[0]->type.elem, given.shape};
+    }
+    need(kernel->rank == 4, op, "another rank");
+    if (attr->k && op != OP_CONV_WEIGHTS) kernel = &packed;
     need(kernel->size[0] == result->size[3] && kernel->size[1] == image->size[3], op,
          "kernels for other channels");
     return (Type){in[0]->type.elem, given.shape};

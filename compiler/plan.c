@@ -106,7 +106,7 @@ static long next_size(long v, long most) { return v < 32 || v >= most ? v + 1 : 
 
 static size_t conv_scratch(const Node *n)
 {
-    if (!n) return 0;
+    if (!n || is_depthwise(n)) return 0;
     const Shape k = conv_kernel(n);
     const Node *out = n->op == OP_CONV ? n : n->in[n->op == OP_CONV_WEIGHTS];
     const Shape *y = &out->type.shape;

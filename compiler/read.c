@@ -73,10 +73,18 @@ bool is_convolution(const Node *n)
     return n->op == OP_CONV || n->op == OP_CONV_DATA || n->op == OP_CONV_WEIGHTS;
 }
 
+static const Shape *kernel_shape(const Node *n)
+{
+    return n->op == OP_CONV_WEIGHTS ? &n->type.shape : &n->in[1]->type.shape;
+}
+
+bool is_depthwise(const Node *n) { return is_convolution(n) && kernel_shape(n)->rank == 3; }
+
 Shape conv_kernel(const Node *n)
 {
-    const Shape *k = n->op == OP_CONV_WEIGHTS ? &n->type.shape : &n->in[1]->type.shape;
-    if (n->op != OP_CONV || !n->attr.k) return *k;
+    const Shape *k = kernel_shape(n);
+    if (k->rank == 3) return (Shape){4, {k->size[2], size_const(1), k->size[0], k->size[1]}};
+    if (n->op == OP_CONV_WEIGHTS || !n->attr.k) return *k;
     return (Shape){4, {k->size[3], k->size[2], k->size[0], k->size[1]}};
 }
 

@@ -64,7 +64,8 @@ static void leave_out(Text *out, bool without, const char *part)
 void paste_runtime(Text *out, const Text *source)
 {
     Paste p = {.out = out};
-    bool products = strstr(source->s, "nn_gemm_") || strstr(source->s, "nn_conv");
+    bool products = strstr(source->s, "nn_gemm_") || strstr(source->s, "nn_conv") ||
+                    strstr(source->s, "nn_depthwise");
     bool random = strstr(source->s, "nn_uniform") || strstr(source->s, "nn_normal") ||
                   strstr(source->s, "nn_orthogonal");
     const char *opening = strstr(source->s, "*/\n");

@@ -29,7 +29,7 @@ static Node *packed_kernel(Graph *g, const Node *k)
 static Node *pack(Graph *g, const Node *n)
 {
     const Node *k = n->in[1];
-    if (n->op != OP_CONV || n->attr.k || !is_weight(k)) return NULL;
+    if (n->op != OP_CONV || n->attr.k || is_depthwise(n) || !is_weight(k)) return NULL;
     Attr attr = n->attr;
     attr.k = 1;
     return graph_node(g, OP_CONV, &attr, n->type, 2, (Node *[]){n->in[0], packed_kernel(g, k)});
@@ -100,7 +100,7 @@ static bool find_channels(const Simplifier *s, Node *n, Channels *c)
         n = rows_of(s, n->in[1 - k]);
     }
     c->product = n;
-    bool product = n->op == OP_MATMUL || (n->op == OP_CONV && n->attr.k);
+    bool product = n->op == OP_MATMUL || (n->op == OP_CONV && (n->attr.k || is_depthwise(n)));
     return product && is_single(s, n) && is_weight(n->in[1]) &&
            channel_axis(&n->type.shape) == n->type.shape.rank - 1 &&
            channels_of(&n->type.shape) == c->count;

@@ -8,7 +8,8 @@
 
 typedef struct Case {
     const char *what;
-    long image[4], kernel[4]; /* [n, rows, columns, channels], [maps, channels, p, q] */
+    long image[4], kernel[4]; /* [n, rows, columns, channels], [maps, channels, p, q]; 0 channels: each
+                                 map has its own, with kernels [p, q, channels] */
     int stride[2], dilation[2];
     long pad[2], cut; /* rows and columns of the result that are left out */
 } Case;
@@ -23,6 +24,9 @@ static const Case cases[] = {
     {"all of it", {2, 7, 6, 3}, {2, 3, 3, 2}, {2, 2}, {2, 3}, {2, 3}, 0},
     {"cut short", {2, 6, 6, 2}, {2, 2, 3, 3}, {1, 2}, {1, 1}, {1, 1}, 1},
     {"windows beside the image", {1, 1, 2, 1}, {1, 1, 1, 1}, {2, 1}, {1, 1}, {3, 2}, 0},
+    {"each channel by itself", {2, 5, 6, 7}, {7, 0, 3, 3}, {1, 1}, {1, 1}, {1, 1}, 0},
+    {"one tap of each channel", {1, 4, 3, 5}, {5, 0, 1, 1}, {2, 1}, {1, 1}, {0, 0}, 0},
+    {"channels, all of it", {2, 7, 6, 3}, {3, 0, 3, 2}, {3, 2}, {2, 3}, {2, 3}, 1},
     {"a row as wide as a vector", {1, 1, 35, 1}, {17, 1, 1, 5}, {1, 1}, {1, 1}, {0, 2}, 0},
 };
 enum { CASES = sizeof cases / sizeof *cases };
@@ -38,10 +42,13 @@ static void result_size(const Case *t, long *size)
     }
 }
 
+static bool is_alone(const Case *t) { return !t->kernel[1]; }
+
 static Shape shape_in(const Case *t, int which)
 {
     long r[4];
     result_size(t, r);
+    if (which == KERNEL && is_alone(t)) return SHAPE(t->kernel[2], t->kernel[3], t->kernel[0]);
     const long *s = which == IMAGE ? t->image : which == KERNEL ? t->kernel : r;
     return SHAPE(s[0], s[1], s[2], s[3]);
 }
@@ -61,6 +68,12 @@ static long flat(const long *size, long a, long b, long c, long d)
     return ((a * size[1] + b) * size[2] + c) * size[3] + d;
 }
 
+static long kernel_at(const Case *t, long o, long c, long p, long q)
+{
+    const long *k = t->kernel;
+    return is_alone(t) ? (p * k[3] + q) * k[0] + o : flat(k, o, c, p, q);
+}
+
 typedef void Tap(void *context, long image, long result, long kernel);
 
 /* Calls back for every product in the sum over the window: the elements that take part. */
@@ -73,13 +86,13 @@ static void each_tap(const Case *t, Tap *f, void *context)
     for (long i = 0; i < y[1]; i++)
     for (long j = 0; j < y[2]; j++)
     for (long o = 0; o < y[3]; o++)
-        for (long c = 0; c < k[1]; c++)
+        for (long c = is_alone(t) ? o : 0; c < (is_alone(t) ? o + 1 : k[1]); c++)
         for (long p = 0; p < k[2]; p++)
         for (long q = 0; q < k[3]; q++) {
             long row = t->stride[0] * i + t->dilation[0] * p - t->pad[0];
             long column = t->stride[1] * j + t->dilation[1] * q - t->pad[1];
             if (row >= 0 && row < x[1] && column >= 0 && column < x[2])
-                f(context, flat(x, n, row, column, c), flat(y, n, i, j, o), flat(k, o, c, p, q));
+                f(context, flat(x, n, row, column, c), flat(y, n, i, j, o), kernel_at(t, o, c, p, q));
         }
 }
 
@@ -125,6 +138,7 @@ START_TEST(packed_kernels)
 {
     const Case *t = &cases[_i];
     const int order[4] = {2, 3, 1, 0};
+    if (is_alone(t)) return;
     for (int k = 0; k < 2; k++) {
         Sample s = sample_new(t->what, (uint64_t)_i);
         Node *a = sample_input(&s, real_of(shape_in(t, operands[k][0])), -1, 1);
