@@ -45,6 +45,7 @@ static void dump_def(Text *out, const Code *c, const Def *d)
         node_operand(&equation, c->names, d->node);
     } else
         node_equation(&equation, c->names, d->node);
+    text_add(&equation, "%s", band_text(d));
     text_add(out, "    %-64s %s, %s", equation.s, type_text(d->node->type), home_text(d));
     for (int i = 0; i < d->copies.n; i++)
         if (d->copies.at[i]->slot) text_add(out, ", to %s", d->copies.at[i]->slot->path);

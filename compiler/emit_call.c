@@ -18,16 +18,23 @@ static const char *scratch_text(const Emit *e)
 
 /* ---- matrix products ---- */
 
-static const char *flags_text(const Def *d, bool first, bool last)
+static void add_flag(Text *out, const char *flag)
+{
+    text_add(out, "%s%s", out->n ? " | " : "", flag);
+}
+
+static const char *flags_text(const Def *d, bool first, bool last, const Band *band)
 {
     Text out = {0};
-    if (!first) text_add(&out, "NN_ACC");
-    if (d->bias && last) text_add(&out, "%sNN_BIAS", out.n ? " | " : "");
+    if (!first) add_flag(&out, "NN_ACC");
+    if (d->bias && last) add_flag(&out, "NN_BIAS");
     const char *act = d->act == OP_MAX       ? "NN_RELU"
                       : d->act == OP_TANH    ? "NN_TANH"
                       : d->act == OP_SIGMOID ? "NN_SIGMOID"
                                              : NULL;
-    if (act && last) text_add(&out, "%s%s", out.n ? " | " : "", act);
+    if (act && last) add_flag(&out, act);
+    if (band && band->of == BAND_COLUMNS) add_flag(&out, "NN_COLUMNS");
+    if (band && band->of == BAND_TERMS) add_flag(&out, "NN_TERMS");
     return out.n ? out.s : "0";
 }
 
@@ -52,7 +59,7 @@ static const char *bias_text(Emit *e, Node *bias)
  * their places in the transpose. */
 static Affine result_place(const Def *d, const Index *ix, SizeRef *ld)
 {
-    const Shape *s = d->products.at[0].shape;
+    const Shape *s = product_shape(d);
     Affine start = affine_const(size_const(0));
     SizeRef stride = size_const(1);
     for (int k = s->rank; k-- > 0;) {
@@ -71,7 +78,7 @@ static Affine result_place(const Def *d, const Index *ix, SizeRef *ld)
 static void emit_product(Emit *e, const Def *d, int which)
 {
     const Product *p = &d->products.at[which];
-    const Shape *shape = d->products.at[0].shape;
+    const Shape *shape = product_shape(d);
     int batch = shape->rank - 2;
     Var one = {"0", size_const(1), 0}, *vars[MAX_RANK] = {0};
     for (int i = 0, level = 0; i < batch; i++)
@@ -86,20 +93,22 @@ static void emit_product(Emit *e, const Def *d, int which)
     bool last = which == d->products.n - 1;
     const char *form = a.turned ? "tn" : b.turned ? "nt" : "nn";
     const char *bias = d->bias && last ? bias_text(e, d->bias) : "NULL";
+    const char *flags = flags_text(d, which == 0, last, &p->band);
+    bool banded = p->band.of != BAND_ALL;
+    if (banded) flags = format("%s, %s, %s", flags, c_size(p->band.lo), c_size(p->band.hi));
     add_line(e, e->depth,
-             format("nn_gemm_%s%s(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s);", form,
-                    suffix(d->node), c_size(s.m), c_size(s.n), c_size(s.k),
+             format("nn_gemm_%s%s%s(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s);", form,
+                    banded ? "_band" : "", suffix(d->node), c_size(s.m), c_size(s.n), c_size(s.k),
                     array_text(memory_of(e->c, a.base), &a.start), c_size(a.ld),
                     array_text(memory_of(e->c, b.base), &b.start), c_size(b.ld),
-                    array_text(d->home, &start), c_size(ld), bias, flags_text(d, which == 0, last),
-                    scratch_text(e)));
+                    array_text(d->home, &start), c_size(ld), bias, flags, scratch_text(e)));
 }
 
 /* Products of different batches do not depend on each other. */
 void emit_gemm(Emit *e, const Def *d)
 {
     enum { FLOPS_A_NANOSECOND = 100 };
-    const Shape *shape = d->products.at[0].shape;
+    const Shape *shape = product_shape(d);
     int batch = shape->rank - 2;
     e->cost = work_flops(e->k->work) / FLOPS_A_NANOSECOND;
     for (int i = 0; i < batch; i++) open_loop(e, shape->size[i]);
@@ -151,7 +160,7 @@ void emit_conv(Emit *e, const Def *d)
     const char *to = array_text(d->home, &start), *more = "", *scratch = "";
     if (n->op == OP_CONV)
         more = format(", %s, %s", d->bias ? bias_text(e, d->bias) : "NULL",
-                      conv_flags(flags_text(d, true, true), n->attr.k));
+                      conv_flags(flags_text(d, true, true, NULL), n->attr.k));
     if (!is_depthwise(n)) scratch = format(", %s", scratch_text(e));
     const char *sizes = c_unique(e->ids, "sizes");
     add_declaration(e, 0, format("const struct nn_conv_sizes %s = %s;", sizes, conv_sizes(n)));

@@ -105,6 +105,18 @@ static const char *target_text(Emit *e, const Buffer *b)
     return b->slot ? format("%s.%s", b->name, b->slot->path) : b->name;
 }
 
+/* The band of the product n, or of one that is written inside d. */
+static const char *band_note(Emit *e, const Node *n, const Def *d)
+{
+    for (int i = 0; i < e->c->defs.n; i++) {
+        const Def *product = e->c->defs.at[i];
+        const Node *node = product->products.n ? product->products.at[0].node : NULL;
+        if (node && (node == n || (product == d && !e->number[node->id])))
+            return band_text(product);
+    }
+    return "";
+}
+
 /* The equation; below it, where else its value is stored. */
 static const char *equation_text(Emit *e, const Node *n, const Def *d)
 {
@@ -120,6 +132,7 @@ static const char *equation_text(Emit *e, const Node *n, const Def *d)
             node_value(&out, names, n);
     } else
         node_equation(&out, names, n);
+    text_add(&out, "%s", band_note(e, n, d));
     for (int i = only_stored; d && i < d->copies.n; i++)
         if (d->copies.at[i]->memory == MEM_SLOT || d->copies.at[i]->slot)
             text_add(&out, "\n    %s = %s", target_text(e, d->copies.at[i]), node_name(names, n));

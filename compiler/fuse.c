@@ -497,6 +497,7 @@ Code *fuse(Program *p, Entry *e)
     c->leaf_of = NEW_N(Buffer *, limit);
     find_leaves(c);
     choose_definitions(c, &targets);
+    find_bands(c, &targets);
     c->kernel_limit = c->defs.n + 2 * targets.n + 1;
     group_definitions(c);
     place_results(c, &targets);

@@ -58,6 +58,11 @@ void share_signs(const Choice *c);
 /* Sets head and absorbed. */
 void match_products(Choice *c);
 
+/* ---- band.c ---- */
+
+/* Sets the band of every product. */
+void find_bands(Code *c, const TargetList *targets);
+
 /* ---- group.c: kernels over the definitions, and the groups in them. */
 void group_definitions(Code *c);
 /* Finds or makes the kernel of one definition. */

@@ -43,8 +43,8 @@ static bool collect_sum(const Choice *c, Node *n, Def *d, bool top)
 {
     n = same_rows(c, see_through(n));
     if (n->op == OP_MATMUL && !is_small_product(n) && !d->conv && (top || only_user(c, n))) {
-        Product p = {see_through(n->in[0]), see_through(n->in[1]), &n->type.shape};
-        if (d->products.n && !shape_equal(p.shape, d->products.at[0].shape)) return false;
+        Product p = {.node = n, .a = see_through(n->in[0]), .b = see_through(n->in[1])};
+        if (d->products.n && !shape_equal(&n->type.shape, product_shape(d))) return false;
         vec_push(&d->products, p);
         return true;
     }
@@ -112,7 +112,7 @@ static void match_product(Choice *c, Node *n)
     }
     if (sum->op != OP_ADD && sum->op != OP_MATMUL && !is_convolution(sum)) return;
     if (!collect_sum(c, sum, &d, true) || (d.products.n == 0 && !d.conv)) return;
-    if (d.transpose && d.products.n && !shape_equal(d.products.at[0].shape, &result->type.shape)) return;
+    if (d.transpose && d.products.n && !shape_equal(product_shape(&d), &result->type.shape)) return;
     if (d.transpose && d.conv) return;
     if (d.conv && d.conv->op != OP_CONV && d.conv != n) return;
     c->head[n->id] = NEW(Def);

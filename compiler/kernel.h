@@ -118,9 +118,19 @@ typedef enum DefKind {
     DEF_SCAN    /* a loop that calls the function of its step */
 } DefKind;
 
+/* band.c: what of a product is computed. */
+typedef struct Band {
+    enum {
+        BAND_ALL,     /* everything */
+        BAND_COLUMNS, /* of row i the columns i + lo .. i + hi; others are stored as 0 */
+        BAND_TERMS    /* of row i the terms i + lo .. i + hi; others are 0 */
+    } of;
+    SizeRef lo, hi;
+} Band;
+
 typedef struct Product {
-    Node *a, *b;
-    const Shape *shape; /* of the result: its rows may be numbered in another way than the sum's */
+    Node *node, *a, *b; /* the rows of node may be numbered in another way than the sum's */
+    Band band;
 } Product;
 
 struct Def {
@@ -263,6 +273,9 @@ typedef struct ProductSizes {
     SizeRef m, n, k;
 } ProductSizes;
 ProductSizes product_sizes(const Product *p);
+const Shape *product_shape(const Def *d); /* of each product of d */
+/* ", only j <= i": columns j or terms k of row i; "" where all are computed. */
+const char *band_text(const Def *d);
 
 /* ---- the passes ----------------------------------------------------------------------------------- */
 

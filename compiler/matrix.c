@@ -43,3 +43,27 @@ ProductSizes product_sizes(const Product *p)
     const Shape *a = &p->a->type.shape, *b = &p->b->type.shape;
     return (ProductSizes){a->size[a->rank - 2], b->size[b->rank - 1], a->size[a->rank - 1]};
 }
+
+const Shape *product_shape(const Def *d) { return &d->products.at[0].node->type.shape; }
+
+/* "i - 3" */
+static const char *shifted(SizeRef by)
+{
+    long v;
+    if (!size_is_const(by, &v)) return format("i + %s", size_text(by));
+    return v ? format("i %c %ld", v < 0 ? '-' : '+', v < 0 ? -v : v) : "i";
+}
+
+const char *band_text(const Def *d)
+{
+    const Product *p = d->products.at;
+    if (!d->products.n || p->band.of == BAND_ALL) return "";
+    const char *x = p->band.of == BAND_TERMS ? "k" : "j";
+    ProductSizes s = product_sizes(p);
+    SizeRef one = size_const(1), width = p->band.of == BAND_TERMS ? s.k : s.n;
+    bool first = p->band.lo != size_sub(one, s.m), last = p->band.hi != size_sub(width, one);
+    if (first && last)
+        return format(", only %s <= %s <= %s", shifted(p->band.lo), x, shifted(p->band.hi));
+    return first ? format(", only %s >= %s", x, shifted(p->band.lo))
+                 : format(", only %s <= %s", x, shifted(p->band.hi));
+}

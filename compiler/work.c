@@ -65,15 +65,48 @@ static SizeRef conv_multiplies(const Node *n)
     return size_mul(shape_count(y), taps);
 }
 
+/* The elements of a matrix [rows, width] before element i + from of row i; `unknown` where no
+ * polynomial over the dims says how many. */
+static SizeRef before_line(SizeRef from, SizeRef rows, SizeRef width, SizeRef unknown)
+{
+    long f, m, w, sum = 0;
+    SizeRef none = size_const(0), end = size_sub(size_add(rows, from), size_const(1));
+    if (size_upper(end) <= 0) return none;
+    if (size_lower(size_sub(from, width)) >= 0) return size_mul(rows, width);
+    if (size_lower(from) >= 0 && size_lower(size_sub(width, end)) >= 0) {
+        SizeRef pairs = size_mul(rows, size_sub(rows, size_const(1)));
+        return size_add(size_div(pairs, size_const(2)), size_mul(rows, from));
+    }
+    if (!size_is_const(from, &f) || !size_is_const(rows, &m) || !size_is_const(width, &w))
+        return unknown;
+    for (long i = 0; i < m; i++) sum += i + f < 0 ? 0 : i + f < w ? i + f : w;
+    return size_const(sum);
+}
+
+/* All batches, and of each the band. */
+static SizeRef product_multiplies(const Product *p)
+{
+    const Shape *s = &p->node->type.shape;
+    ProductSizes z = product_sizes(p);
+    const Band *b = &p->band;
+    SizeRef batches = size_const(1), width = b->of == BAND_TERMS ? z.k : z.n;
+    SizeRef each = size_mul(z.m, width);
+    for (int i = 0; i + 2 < s->rank; i++) batches = size_mul(batches, s->size[i]);
+    if (b->of != BAND_ALL) {
+        SizeRef to = size_add(b->hi, size_const(1));
+        each = size_sub(before_line(to, z.m, width, each),
+                        before_line(b->lo, z.m, width, size_const(0)));
+    }
+    return size_mul(size_mul(batches, each), b->of == BAND_TERMS ? z.n : z.k);
+}
+
 static Work def_operations(const Code *c, const Def *d)
 {
     Work w = no_work();
     Tally each = {0, (d->bias != NULL) + (d->act != OP_COUNT)};
     SizeRef elements = shape_count(&d->domain);
-    for (int i = 0; i < d->products.n; i++) {
-        SizeRef terms = product_sizes(&d->products.at[i]).k;
-        w.multiplies = size_add(w.multiplies, size_mul(elements, terms));
-    }
+    for (int i = 0; i < d->products.n; i++)
+        w.multiplies = size_add(w.multiplies, product_multiplies(&d->products.at[i]));
     if (d->is_store || d->kind == DEF_DRAW) return w;
     if (d->conv) w.multiplies = conv_multiplies(d->conv);
     bool called = d->products.n || d->conv;

@@ -66,7 +66,10 @@ NN_API int nn_isa_set(int level);
  *   tn   A[K][M] B[K][N]    dW = x' dy     backward, weights
  * M, N and K may be 0; bias is read only with NN_BIAS.  ws is scratch of nn_gemm_??_work bytes,
  * aligned for its element type (64 bytes is best); it may be NULL where that is 0. */
-enum { NN_ACC = 1, NN_BIAS = 2, NN_RELU = 4, NN_TANH = 8, NN_SIGMOID = 16, NN_PACKED = 32 };
+enum {
+    NN_ACC = 1, NN_BIAS = 2, NN_RELU = 4, NN_TANH = 8, NN_SIGMOID = 16, NN_PACKED = 32,
+    NN_COLUMNS = 64, NN_TERMS = 128
+};
 
 NN_API void nn_gemm_nn(int M, int N, int K, const float *A, int lda, const float *B, int ldb,
                        float *C, int ldc, const float *bias, unsigned flags, void *ws);
@@ -81,8 +84,34 @@ NN_API void nn_gemm_nt_d(int M, int N, int K, const double *A, int lda, const do
 NN_API void nn_gemm_tn_d(int M, int N, int K, const double *A, int lda, const double *B, int ldb,
                          double *C, int ldc, const double *bias, unsigned flags, void *ws);
 
-/* Bytes of ws.  The same on every machine, never more than 128 KiB, and no smaller for larger
- * sizes, so that one bound serves a range of shapes.  README.md gives the formulas. */
+/* The same where less is enough, as under a mask:
+ *   NN_COLUMNS   of row i of C, the columns i + lo .. i + hi are wanted, and others become 0 or
+ *                what the whole product has there (with NN_ACC they may stay as they were)
+ *   NN_TERMS     row i of A, column i for tn, has 0 beside the terms k = i + lo .. i + hi, which
+ *                are all that needs to be read
+ * What is summed up is the same sum in the same order as above. */
+NN_API void nn_gemm_nn_band(int M, int N, int K, const float *A, int lda, const float *B,
+                            int ldb, float *C, int ldc, const float *bias, unsigned flags,
+                            int lo, int hi, void *ws);
+NN_API void nn_gemm_nt_band(int M, int N, int K, const float *A, int lda, const float *B,
+                            int ldb, float *C, int ldc, const float *bias, unsigned flags,
+                            int lo, int hi, void *ws);
+NN_API void nn_gemm_tn_band(int M, int N, int K, const float *A, int lda, const float *B,
+                            int ldb, float *C, int ldc, const float *bias, unsigned flags,
+                            int lo, int hi, void *ws);
+NN_API void nn_gemm_nn_band_d(int M, int N, int K, const double *A, int lda, const double *B,
+                              int ldb, double *C, int ldc, const double *bias, unsigned flags,
+                              int lo, int hi, void *ws);
+NN_API void nn_gemm_nt_band_d(int M, int N, int K, const double *A, int lda, const double *B,
+                              int ldb, double *C, int ldc, const double *bias, unsigned flags,
+                              int lo, int hi, void *ws);
+NN_API void nn_gemm_tn_band_d(int M, int N, int K, const double *A, int lda, const double *B,
+                              int ldb, double *C, int ldc, const double *bias, unsigned flags,
+                              int lo, int hi, void *ws);
+
+/* Bytes of ws, with a band or without.  The same on every machine, never more than 128 KiB, and no
+ * smaller for larger sizes, so that one bound serves a range of shapes.  README.md gives the
+ * formulas. */
 NN_API size_t nn_gemm_nn_work(int M, int N, int K);
 NN_API size_t nn_gemm_nt_work(int M, int N, int K);
 NN_API size_t nn_gemm_tn_work(int M, int N, int K);

@@ -11,6 +11,7 @@
 #include "nn_reduce.h"
 #include "nn_gemm.h"
 #include "nn_gemm_d.h"
+#include "nn_band.h"
 #include "nn_conv.h"
 #include "nn_conv_data.h"
 #include "nn_conv_weights.h"
@@ -97,6 +98,23 @@ static void nn_share(nn_product_fn *f, size_t step, int M, int N, int K, const f
     (void)step;
 #endif
     f(M, N, K, A, lda, B, ldb, C, ldc, bias, flags, ws);
+}
+
+/* Rows of a band, in sixteens, with scratch of the thread's own where there are several. */
+NN_NOINLINE void nn_band_share(const struct nn_banded *q, float *ws, int from, int to)
+{
+    NN_OWN_SCRATCH(ws, NN_BLOCK_K * NN_BLOCK_N * sizeof(float));
+    to *= NN_BAND_ROWS;
+    NN_CALL(nn_band_rows)(q, ws, from * NN_BAND_ROWS, to < q->M ? to : q->M);
+}
+
+static void nn_band(const struct nn_banded *q, void *ws)
+{
+    const int width = q->hi - q->lo + NN_BAND_ROWS, most = q->flags & NN_COLUMNS ? q->N : q->K;
+    const double part = width < most ? width : most;
+    const double cost = 0.02 * NN_BAND_ROWS * part * (q->flags & NN_COLUMNS ? q->K : q->N);
+    NN_SHARE((q->M + NN_BAND_ROWS - 1) / NN_BAND_ROWS, cost,
+             nn_band_share(q, (float *)ws, nn_from, nn_to));
 }
 
 /* ---- convolutions in several threads ---- */
@@ -254,6 +272,63 @@ NN_API void nn_gemm_tn_d(int M, int N, int K, const double *A, int lda, const do
 {
     (void)ws;
     NN_CALL(nn_product_d)(M, N, K, A, 1, (size_t)lda, B, (size_t)ldb, C, (size_t)ldc, bias, flags);
+}
+
+NN_API void nn_gemm_nn_band(int M, int N, int K, const float *A, int lda, const float *B,
+                            int ldb, float *C, int ldc, const float *bias, unsigned flags,
+                            int lo, int hi, void *ws)
+{
+    const struct nn_banded q = {M, N, K, lo, hi, A, B, bias, C, (size_t)lda, 1,
+                                (size_t)ldb, (size_t)ldc, flags, 0};
+    nn_band(&q, ws);
+}
+
+NN_API void nn_gemm_nt_band(int M, int N, int K, const float *A, int lda, const float *B,
+                            int ldb, float *C, int ldc, const float *bias, unsigned flags,
+                            int lo, int hi, void *ws)
+{
+    const struct nn_banded q = {M, N, K, lo, hi, A, B, bias, C, (size_t)lda, 1,
+                                (size_t)ldb, (size_t)ldc, flags, 1};
+    if (!ws || NN_IN_LANES(M, N, K))
+        nn_gemm_nt(M, N, K, A, lda, B, ldb, C, ldc, bias, flags, ws);
+    else
+        nn_band(&q, ws);
+}
+
+NN_API void nn_gemm_tn_band(int M, int N, int K, const float *A, int lda, const float *B,
+                            int ldb, float *C, int ldc, const float *bias, unsigned flags,
+                            int lo, int hi, void *ws)
+{
+    const struct nn_banded q = {M, N, K, lo, hi, A, B, bias, C, 1, (size_t)lda,
+                                (size_t)ldb, (size_t)ldc, flags, 0};
+    nn_band(&q, ws);
+}
+
+NN_API void nn_gemm_nn_band_d(int M, int N, int K, const double *A, int lda, const double *B,
+                              int ldb, double *C, int ldc, const double *bias, unsigned flags,
+                              int lo, int hi, void *ws)
+{
+    (void)ws;
+    NN_CALL(nn_band_d)(M, N, K, A, (size_t)lda, 1, B, (size_t)ldb, 0, C, (size_t)ldc,
+                       bias, flags, lo, hi);
+}
+
+NN_API void nn_gemm_nt_band_d(int M, int N, int K, const double *A, int lda, const double *B,
+                              int ldb, double *C, int ldc, const double *bias, unsigned flags,
+                              int lo, int hi, void *ws)
+{
+    (void)ws;
+    NN_CALL(nn_band_d)(M, N, K, A, (size_t)lda, 1, B, (size_t)ldb, 1, C, (size_t)ldc,
+                       bias, flags, lo, hi);
+}
+
+NN_API void nn_gemm_tn_band_d(int M, int N, int K, const double *A, int lda, const double *B,
+                              int ldb, double *C, int ldc, const double *bias, unsigned flags,
+                              int lo, int hi, void *ws)
+{
+    (void)ws;
+    NN_CALL(nn_band_d)(M, N, K, A, 1, (size_t)lda, B, (size_t)ldb, 0, C, (size_t)ldc,
+                       bias, flags, lo, hi);
 }
 
 NN_API size_t nn_gemm_nn_work(int M, int N, int K)
