@@ -83,13 +83,15 @@ const char *scalar_type(const Buffer *b)
     return stored ? c_type(b->type.elem) : c_value_type(b->type.elem);
 }
 
+/* The vectors of a row never cross two lines of the cache. */
 void declare_array(Text *out, const Buffer *b)
 {
+    enum { LINE_BYTES = 64 };
     text_add(out, "    %s %s", c_type(b->type.elem), b->name);
     if (b->flat) text_add(out, "[%ld]", shape_upper(&b->type.shape));
     for (int i = 0; i < b->type.shape.rank && !b->flat; i++)
         text_add(out, "[%s]", c_size(size_const(size_upper(b->type.shape.size[i]))));
-    text_add(out, ";\n");
+    text_add(out, "%s;\n", type_bytes(b->type) >= LINE_BYTES ? " NN_ALIGNED" : "");
 }
 
 static void declare_work(Text *out, const Buffer *b, const char *area)

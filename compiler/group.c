@@ -196,6 +196,26 @@ static void lower_rows(Kernel *k)
     }
 }
 
+/* A sum or an extreme of a short row takes longer to come out of its vectors than to go in, and what
+ * follows waits. Where there are two in turn, as in a softmax, and the rows fit into the nearest cache,
+ * each is found for all rows before the next step. */
+static void take_rows_together(Kernel *k)
+{
+    enum { CACHED_BYTES = 16384 };
+    const int last = k->n_rows - 1;
+    long blocks = 1;
+    int waits = 0;
+    if (k->kind != DEF_MAP || last < 1 || k->domain.rank != k->n_rows + 1 || options.max_ram) return;
+    for (int i = 0; i < k->defs.n; i++) {
+        waits += k->defs.at[i]->in_row;
+        if (is_over_rows(k->defs.at[i], k->n_rows)) return;
+    }
+    for (int i = 0; i < last; i++) blocks *= size_upper(k->domain.size[i]);
+    const Type rows = {k->defs.at[0]->node->type.elem,
+                       {2, {k->domain.size[last], k->domain.size[last + 1]}}};
+    if (waits > 1 && blocks > 1 && type_bytes(rows) <= CACHED_BYTES) k->n_rows--;
+}
+
 /* All results of one recurrence are computed together. */
 static Kernel *find_scan(const Code *c, const Def *d)
 {
@@ -226,6 +246,7 @@ void group_definitions(Code *c)
     for (int i = 0; i < c->defs.n; i++) add_to_kernels(c, c->defs.at[i]);
     for (int i = 0; i < c->kernels.n; i++) {
         lower_rows(c->kernels.at[i]);
+        take_rows_together(c->kernels.at[i]);
         find_groups(c, c->kernels.at[i]);
     }
 }

@@ -101,6 +101,13 @@ extern double fma(double, double, double) NN_THROW __attribute__((const));
 #define NN_NO_UNROLL
 #endif
 
+/* behind the name of a local array that vectors read */
+#if defined NN_VECTORS
+#define NN_ALIGNED __attribute__((aligned(64)))
+#else
+#define NN_ALIGNED
+#endif
+
 /* A loop with stride 2 becomes gathers in clang, several times slower: put this before it. */
 #ifdef __clang__
 #define NN_STRIDED _Pragma("clang loop vectorize_width(4) interleave_count(1)")
