@@ -120,10 +120,23 @@ void emit_gemm(Emit *e, const Def *d)
 
 /* ---- convolutions ---- */
 
-static const char *first_element(Emit *e, Node *n)
+/* The first element of n in memory b, or of the group whose loop is open. */
+static const char *first_element(Emit *e, Buffer *b, const Node *n, SizeRef groups)
 {
+    const Shape *s = &n->type.shape;
     Affine start = affine_const(size_const(0));
-    return array_text(memory_of(e->c, array_of(e->c, n)), &start);
+    Index ix = open_index(e, s, groups != NULL);
+    if (!groups) return array_text(b, &start);
+    for (; ix.rank < s->rank; ix.rank++) {
+        ix.at[ix.rank] = start;
+        ix.run[ix.rank] = 1;
+    }
+    return pointer_text(b, s, &ix);
+}
+
+static const char *operand_text(Emit *e, Node *n, SizeRef groups)
+{
+    return first_element(e, memory_of(e->c, array_of(e->c, n)), n, groups);
 }
 
 static const char *three_sizes(const SizeRef *s)
@@ -135,11 +148,10 @@ static const char *three_sizes(const SizeRef *s)
 static const char *conv_sizes(const Node *n)
 {
     const Attr *a = &n->attr;
-    const Shape *x = n->op == OP_CONV_DATA ? &n->type.shape : &n->in[0]->type.shape;
-    const Shape *y = n->op == OP_CONV ? &n->type.shape : &n->in[n->op == OP_CONV_WEIGHTS]->type.shape;
+    const Shape x = conv_image(n), y = conv_result(n);
     const Shape k = conv_kernel(n);
     return format("{%s, %s, {%s, %s}, {%d, %d}, {%s, %s}, {%d, %d}}",
-                  three_sizes(&x->size[1]), three_sizes(&y->size[1]), c_size(k.size[2]),
+                  three_sizes(&x.size[1]), three_sizes(&y.size[1]), c_size(k.size[2]),
                   c_size(k.size[3]), a->perm[0], a->perm[1], c_size(a->lo[0]), c_size(a->lo[1]),
                   a->perm[2], a->perm[3]);
 }
@@ -153,20 +165,22 @@ static const char *conv_flags(const char *flags, bool packed)
 void emit_conv(Emit *e, const Def *d)
 {
     const Node *n = d->conv;
-    Affine start = affine_const(size_const(0));
+    SizeRef groups = conv_groups(n);
     const char *form = n->op == OP_CONV ? "" : n->op == OP_CONV_DATA ? "_data" : "_weights";
-    const char *batch = c_size(n->in[0]->type.shape.size[0]);
-    const char *a = first_element(e, n->in[0]), *b = first_element(e, n->in[1]);
-    const char *to = array_text(d->home, &start), *more = "", *scratch = "";
+    const char *batch = c_size(conv_image(n).size[0]), *more = "", *scratch = "";
+    const char *sizes = c_unique(e->ids, "sizes");
+    add_declaration(e, 0, format("const struct nn_conv_sizes %s = %s;", sizes, conv_sizes(n)));
+    if (groups) open_loop(e, groups);
+    const char *a = operand_text(e, n->in[0], groups), *b = operand_text(e, n->in[1], groups);
+    const char *to = first_element(e, d->home, n, groups);
     if (n->op == OP_CONV)
         more = format(", %s, %s", d->bias ? bias_text(e, d->bias) : "NULL",
                       conv_flags(flags_text(d, true, true, NULL), n->attr.k));
     if (!is_depthwise(n)) scratch = format(", %s", scratch_text(e));
-    const char *sizes = c_unique(e->ids, "sizes");
-    add_declaration(e, 0, format("const struct nn_conv_sizes %s = %s;", sizes, conv_sizes(n)));
-    add_line(e, 0, format("nn_%s%s%s(%s, &%s, %s, %s, %s%s%s);",
+    add_line(e, e->depth, format("nn_%s%s%s(%s, &%s, %s, %s, %s%s%s);",
                           is_depthwise(n) ? "depthwise" : "conv", form, suffix(d->node), batch,
                           sizes, a, b, to, more, scratch));
+    if (groups) close_loop(e, groups, false);
     store_copies(e, d, 0);
 }
 

@@ -243,7 +243,7 @@ static long weight_at(const Node *n, const long *k, long o, long c, long p, long
 }
 
 /* Every tap of every output: the product of two of image, kernel and result is added to the third. */
-static void eval_conv(const Node *n, const Surroundings *around, Tensor *a, Tensor *b, Tensor *y)
+static void eval_one_conv(const Node *n, const Surroundings *around, Tensor *a, Tensor *b, Tensor *y)
 {
     Tensor *image = n->op == OP_CONV_DATA ? y : a, *kernel = n->op == OP_CONV_WEIGHTS ? y : b;
     Tensor *result = n->op == OP_CONV ? y : n->op == OP_CONV_DATA ? a : b;
@@ -270,6 +270,25 @@ static void eval_conv(const Node *n, const Surroundings *around, Tensor *a, Tens
                 else
                     add_to(y, weight, image->v[in] * result->v[out]);
             }
+    }
+}
+
+static Tensor group_of(const Tensor *t, long group)
+{
+    Tensor one = *t;
+    one.rank--;
+    one.count /= t->size[0] ? t->size[0] : 1;
+    one.v += group * one.count;
+    for (int i = 0; i < one.rank; i++) one.size[i] = t->size[i + 1];
+    return one;
+}
+
+static void eval_conv(const Node *n, const Surroundings *around, Tensor *a, Tensor *b, Tensor *y)
+{
+    if (!conv_groups(n)) eval_one_conv(n, around, a, b, y);
+    for (long g = 0; conv_groups(n) && g < y->size[0]; g++) {
+        Tensor part[3] = {group_of(a, g), group_of(b, g), group_of(y, g)};
+        eval_one_conv(n, around, &part[0], &part[1], &part[2]);
     }
 }
 

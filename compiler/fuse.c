@@ -131,9 +131,12 @@ Node *stride_of(const Choice *c, Node *n, int axis, SizeRef *stride)
     return opaque || (is_free(b) && !is_leaf_memory(b)) ? NULL : b;
 }
 
-/* Convolutions read arrays, from the first element to the last. */
+/* Convolutions read arrays, from the first element to the last. Channels that come out of them in
+ * groups are put side by side once: readers that count through all would divide. */
 static void force_images(Choice *c)
 {
+    for (int i = 0; i < c->g->nodes.n; i++)
+        if (c->live[i] && is_of_groups(c->g->nodes.at[i])) force(c, c->g->nodes.at[i]);
     for (int i = 0; i < c->g->nodes.n; i++)
         for (int k = 0; c->live[i] && is_convolution(c->g->nodes.at[i]) && k < 2; k++)
             force(c, array_of(NULL, c->g->nodes.at[i]->in[k]));

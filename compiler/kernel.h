@@ -249,6 +249,12 @@ bool is_small_product(const Node *n);
 bool is_convolution(const Node *n);
 /* Is each channel by itself, with a kernel [p, q, channels]? */
 bool is_depthwise(const Node *n);
+/* The number of groups of channels where they have kernels of their own, else NULL; the axes of image
+ * and result, [n, rows, columns, channels], behind that of the groups. */
+SizeRef conv_groups(const Node *n);
+/* Is n an image of such groups with its axes in another order? */
+bool is_of_groups(const Node *n);
+Shape conv_image(const Node *n), conv_result(const Node *n);
 /* The kernels [maps, channels, p, q] of a convolution, however they lie; [channels, 1, p, q] where each
  * channel is by itself. */
 Shape conv_kernel(const Node *n);

@@ -204,11 +204,37 @@ static Laid lay_transpose(Layout *l, const Node *n)
     return laid(turn(l->g, v.u, perm), last);
 }
 
+/* The first of two axes that the reshape makes one, when it leaves the others to themselves. */
+static int joined_axis(const Shape *from, const Shape *to)
+{
+    int a = 0;
+    if (from->rank != to->rank + 1) return -1;
+    while (a + 1 < to->rank && from->size[a] == to->size[a]) a++;
+    if (to->size[a] != size_mul(from->size[a], from->size[a + 1])) return -1;
+    for (int i = a + 1; i < to->rank; i++)
+        if (to->size[i] != from->size[i + 1]) return -1;
+    return a;
+}
+
+/* Groups of channels that become one axis become the last one. */
+static Laid join_groups(Layout *l, Node *u, const Shape *to, int axis)
+{
+    Shape moved = moved_shape(to, axis);
+    int perm[MAX_RANK] = {0}, n = 0;
+    for (int i = 0; i < u->type.shape.rank; i++)
+        if (i != axis && i != axis + 1) perm[n++] = i;
+    perm[n++] = axis;
+    perm[n] = axis + 1;
+    return laid(reshape_from_base(l->g, turn(l->g, u, perm), &moved), axis);
+}
+
 /* The last axis stays last when the reshape leaves it to itself. */
 static Laid lay_reshape(Layout *l, const Node *n)
 {
     Laid v = l->laid[n->in[0]->id];
     const Shape *from = &n->in[0]->type.shape, *to = &n->type.shape;
+    int joined = v.last < 0 && is_of_groups(v.u) ? joined_axis(from, to) : -1;
+    if (joined >= 0) return join_groups(l, v.u, to, joined);
     int last = v.last < 0 ? -1 : same_axis(from, v.last, to);
     Shape moved = moved_shape(to, last);
     if (last >= 0) return laid(reshape_from_base(l->g, v.u, &moved), last);

@@ -57,6 +57,8 @@ typedef struct Windows {
     SizeRef pad[MAX_RANK];    /* zeros in front, by axis of the image */
     bool open[MAX_RANK];      /* is the axis seen through windows? */
     int row, column, channel; /* axes of the image; row and channel may be NONE_ */
+    int group;                /* the axis of the image that tells the groups apart, or NONE_ */
+    SizeRef groups;           /* its size, or NULL */
 } Windows;
 
 /* Some axes in the order in which they are wanted. */

@@ -14,7 +14,8 @@
 
 static void label_image(Windows *w, const Shape *image)
 {
-    *w = (Windows){.n = image->rank, .image = *image, .row = NONE_, .column = NONE_, .channel = NONE_};
+    *w = (Windows){.n = image->rank, .image = *image, .row = NONE_, .column = NONE_, .channel = NONE_,
+                   .group = NONE_};
     for (int i = 0; i < image->rank; i++) {
         w->at[i] = (Label){i, PLAIN, 0, image->size[i]};
         w->pad[i] = size_const(0);
@@ -122,6 +123,20 @@ static bool split_windows(Windows *w, SizeRef rows, SizeRef columns)
     return false;
 }
 
+/* The matrices of a batch are groups of channels with kernels of their own. */
+static bool split_batch(Windows *w, const Shape *m)
+{
+    if (m->rank < 2 || m->rank > 3) return false;
+    if (m->rank == 3) {
+        if (w->n == 0 || w->at[0].part != PLAIN || w->at[0].size != m->size[0]) return false;
+        w->group = w->at[0].wide;
+        w->groups = w->at[0].size;
+        w->n--;
+        for (int i = 0; i < w->n; i++) w->at[i] = w->at[i + 1];
+    }
+    return split_windows(w, m->size[m->rank - 2], m->size[m->rank - 1]);
+}
+
 /* ---- windows of an image ---- */
 
 static const Node *strip_window(Windows *w, const Node *v, bool *ok)
@@ -148,11 +163,11 @@ const Node *windows_in(const Node *t, Windows *w)
     return x;
 }
 
-/* Is m[rows, columns] a matrix of windows? Then of which image. */
+/* Is m[rows, columns] a matrix of windows, or several? Then of which image. */
 static const Node *windows_of(const Node *m, Windows *w)
 {
     const Node *x = windows_in(m->op == OP_RESHAPE ? m->in[0] : m, w);
-    return x && split_windows(w, m->type.shape.size[0], m->type.shape.size[1]) ? x : NULL;
+    return x && split_batch(w, &m->type.shape) ? x : NULL;
 }
 
 /* ---- windows added up ---- */
@@ -200,8 +215,8 @@ static const Node *unwindowed(const Node *n, Windows *w)
 {
     n = added_windows(n, w);
     if (n && n->op == OP_RESHAPE) n = n->in[0];
-    if (!n || n->op != OP_MATMUL || n->type.shape.rank != 2 || is_small_product(n)) return NULL;
-    return split_windows(w, n->type.shape.size[0], n->type.shape.size[1]) ? n : NULL;
+    if (!n || n->op != OP_MATMUL || is_small_product(n)) return NULL;
+    return split_batch(w, &n->type.shape) ? n : NULL;
 }
 
 /* ---- operands and results ---- */
@@ -255,6 +270,14 @@ static Shape shape_with(SizeRef first, const Shape *s, SizeRef last)
     return r;
 }
 
+/* The shape behind the axis of the groups, where there are any. */
+static Shape in_groups(const Windows *w, Shape s) { return shape_with(w->groups, &s, NULL); }
+
+/* Matrix axis 0 or 1 among the axes of m. */
+static int matrix_axis(const Node *m, int axis) { return m->type.shape.rank - 2 + axis; }
+
+static SizeRef matrix_size(const Node *m, int axis) { return m->type.shape.size[matrix_axis(m, axis)]; }
+
 static SizeRef size_or_one(const Label *label) { return label ? label->size : size_const(1); }
 
 static SizeRef axis_size(const Windows *w, int axis) { return axis == NONE_ ? size_const(1) : w->image.size[axis]; }
@@ -283,10 +306,11 @@ static Shape kernel_shape(const Windows *w, SizeRef maps)
     return (Shape){4, {maps, axis_size(w, w->channel), size_or_one(p), size_or_one(part_of(w, w->column, true))}};
 }
 
-/* The image's axes as the convolution wants them: batch.., row, column, channel. */
+/* The image's axes as the convolution wants them: group, batch.., row, column, channel. */
 static Order image_order(const Windows *w)
 {
     Order o = {0};
+    if (w->groups) order_add(&o, w->group, w->groups);
     for (int i = 0; i < w->n; i++)
         if (w->at[i].part == PLAIN && !is_tap(w, i)) order_add(&o, w->at[i].wide, w->at[i].size);
     if (w->row != NONE_) order_add(&o, w->row, w->image.size[w->row]);
@@ -298,7 +322,7 @@ static Order image_order(const Windows *w)
 static Node *image_operand(Layout *l, const Windows *w, const Node *x)
 {
     Order o = image_order(w);
-    Shape s = image_shape(w);
+    Shape s = in_groups(w, image_shape(w));
     return reshape_from_base(l->g, laid_in_order(l, x, o.at), &s);
 }
 
@@ -306,11 +330,12 @@ static Node *image_operand(Layout *l, const Windows *w, const Node *x)
 static Node *result_operand(Layout *l, const Windows *w, const Node *m, int maps)
 {
     Order from = side(w, false), to = standard(w, false);
-    SizeRef count = m->type.shape.size[maps];
-    Shape apart = shape_with(NULL, &from.sizes, count), s = result_shape(w, count);
+    SizeRef count = matrix_size(m, maps);
+    Shape apart = shape_with(w->groups, &from.sizes, count);
+    Shape s = in_groups(w, result_shape(w, count));
     int perm[MAX_RANK];
-    permutation(&from, &to, 0, 1, perm);
-    Node *y = reshape_from_base(l->g, laid_last(l, m, maps), &apart);
+    permutation(&from, &to, w->groups != NULL, 1, perm);
+    Node *y = reshape_from_base(l->g, laid_last(l, m, matrix_axis(m, maps)), &apart);
     return reshape_from_base(l->g, turn(l->g, y, perm), &s);
 }
 
@@ -318,10 +343,13 @@ static Node *result_operand(Layout *l, const Windows *w, const Node *m, int maps
 static Node *kernel_operand(Layout *l, const Windows *w, const Node *m, int maps)
 {
     Order from = side(w, true), to = standard(w, true);
-    SizeRef count = m->type.shape.size[maps];
-    Shape apart = shape_with(count, &from.sizes, NULL), s = kernel_shape(w, count);
-    int perm[MAX_RANK], order[2] = {maps, 1 - maps};
-    permutation(&from, &to, 1, 0, perm);
+    SizeRef count = matrix_size(m, maps);
+    Shape apart = in_groups(w, shape_with(count, &from.sizes, NULL));
+    Shape s = in_groups(w, kernel_shape(w, count));
+    int perm[MAX_RANK], order[3] = {0}, at = matrix_axis(m, 0);
+    order[at] = at + maps;
+    order[at + 1] = at + 1 - maps;
+    permutation(&from, &to, 1 + (w->groups != NULL), 0, perm);
     Node *k = reshape_from_base(l->g, laid_in_order(l, m, order), &apart);
     return reshape_from_base(l->g, turn(l->g, k, perm), &s);
 }
@@ -343,28 +371,39 @@ static Node *conv_node(Layout *l, Op op, const Windows *w, const Node *like, Sha
 /* y[outputs, maps] as a matrix; with the maps in front of it, they are the axis that lies last. */
 static Laid forward(Layout *l, const Windows *w, const Node *n, const Node *x, const Node *k, int maps, bool turned)
 {
-    SizeRef count = k->type.shape.size[maps];
-    Node *y = conv_node(l, OP_CONV, w, n, result_shape(w, count), image_operand(l, w, x), kernel_operand(l, w, k, maps));
+    SizeRef count = matrix_size(k, maps);
+    Node *y = conv_node(l, OP_CONV, w, n, in_groups(w, result_shape(w, count)),
+                        image_operand(l, w, x), kernel_operand(l, w, k, maps));
     Order from = standard(w, false), to = side(w, false);
-    Shape apart = shape_with(NULL, &from.sizes, count), rows;
+    Shape apart = shape_with(w->groups, &from.sizes, count);
+    Shape rows = in_groups(w, (Shape){2, {matrix_size(n, turned), count}});
     int perm[MAX_RANK];
-    permutation(&from, &to, 0, 1, perm);
+    permutation(&from, &to, w->groups != NULL, 1, perm);
     y = turn(l->g, reshape_from_base(l->g, y, &apart), perm);
-    rows = (Shape){2, {n->type.shape.size[turned], count}};
-    return (Laid){reshape_from_base(l->g, y, &rows), turned ? 0 : -1};
+    return (Laid){reshape_from_base(l->g, y, &rows), turned ? matrix_axis(n, 0) : -1};
+}
+
+/* The matrix turned, or each of several. */
+static Node *swap_last(Graph *g, Node *m)
+{
+    int perm[3] = {0}, at = matrix_axis(m, 0);
+    perm[at] = at + 1;
+    perm[at + 1] = at;
+    return turn(g, m, perm);
 }
 
 static Laid kernels(Layout *l, const Windows *w, const Node *n, const Node *x, const Node *dy, int maps, bool turned)
 {
-    SizeRef count = dy->type.shape.size[maps];
-    Node *k = conv_node(l, OP_CONV_WEIGHTS, w, n, kernel_shape(w, count), image_operand(l, w, x), result_operand(l, w, dy, maps));
+    SizeRef count = matrix_size(dy, maps);
+    Node *k = conv_node(l, OP_CONV_WEIGHTS, w, n, in_groups(w, kernel_shape(w, count)),
+                        image_operand(l, w, x), result_operand(l, w, dy, maps));
     Order from = standard(w, true), to = side(w, true);
-    Shape apart = shape_with(count, &from.sizes, NULL);
-    Shape rows = {2, {count, n->type.shape.size[turned]}};
-    int perm[MAX_RANK], swap[2] = {1, 0};
-    permutation(&from, &to, 1, 0, perm);
+    Shape apart = in_groups(w, shape_with(count, &from.sizes, NULL));
+    Shape rows = in_groups(w, (Shape){2, {count, matrix_size(n, turned)}});
+    int perm[MAX_RANK];
+    permutation(&from, &to, 1 + (w->groups != NULL), 0, perm);
     k = reshape_from_base(l->g, turn(l->g, reshape_from_base(l->g, k, &apart), perm), &rows);
-    return (Laid){turned ? k : turn(l->g, k, swap), -1};
+    return turned ? (Laid){k, -1} : (Laid){swap_last(l->g, k), -1};
 }
 
 static Laid data(Layout *l, const Windows *w, const Node *n, const Node *product)
@@ -372,7 +411,7 @@ static Laid data(Layout *l, const Windows *w, const Node *n, const Node *product
     const Node *a = product->in[0], *b = product->in[1];
     Node *dy = w->taps_first ? result_operand(l, w, b, 0) : result_operand(l, w, a, 1);
     Node *k = w->taps_first ? kernel_operand(l, w, a, 1) : kernel_operand(l, w, b, 0);
-    Node *x = conv_node(l, OP_CONV_DATA, w, n, image_shape(w), dy, k);
+    Node *x = conv_node(l, OP_CONV_DATA, w, n, in_groups(w, image_shape(w)), dy, k);
     Order o = image_order(w);
     x = reshape_from_base(l->g, x, &o.sizes);
     bool in_order = true;
@@ -390,7 +429,8 @@ static Laid data(Layout *l, const Windows *w, const Node *n, const Node *product
 /* A matrix as it is stored: x' as x, turned. */
 static const Node *as_stored(const Node *m, bool *turned)
 {
-    *turned = m->op == OP_TRANSPOSE && m->type.shape.rank == 2;
+    int rank = m->type.shape.rank;
+    *turned = m->op == OP_TRANSPOSE && (rank == 2 || (rank == 3 && m->attr.perm[0] == 0));
     return *turned ? m->in[0] : m;
 }
 
@@ -403,7 +443,7 @@ bool lay_convolution(Layout *l, const Node *n, Laid *out)
         *out = data(l, &w, n, product);
         return true;
     }
-    if (n->op != OP_MATMUL || n->type.shape.rank != 2 || is_small_product(n)) return false;
+    if (n->op != OP_MATMUL || is_small_product(n)) return false;
     for (int k = 0; k < 2; k++) {
         bool turned;
         const Node *m = as_stored(n->in[k], &turned), *x = windows_of(m, &w), *other = n->in[1 - k];

@@ -173,15 +173,29 @@ static void check_window(Op op, const Attr *attr, const Shape *wide, const Shape
         need(open->size[i - 1 + m] == wide->size[i], op, "an axis that changes its size");
 }
 
+static const Shape *without_first(const Shape *s, Shape *to)
+{
+    *to = (Shape){.rank = s->rank - 1};
+    for (int i = 0; i < to->rank; i++) to->size[i] = s->size[i + 1];
+    return to;
+}
+
 /* Images and results of four axes, kernels [maps, channels, p, q] that fit both, or [p, q, channels]
- * where each channel is by itself. */
+ * where each channel is by itself. An axis in front of all three numbers groups of channels. */
 static Type type_conv(Op op, const Attr *attr, Type given, Node *const *in)
 {
     const Shape *a = &in[0]->type.shape, *b = &in[1]->type.shape, *y = &given.shape;
     const Shape *image = op == OP_CONV_DATA ? y : a;
     const Shape *result = op == OP_CONV ? y : op == OP_CONV_DATA ? a : b;
     const Shape *kernel = op == OP_CONV_WEIGHTS ? y : b;
-    Shape packed = {4, {kernel->size[3], kernel->size[2], kernel->size[0], kernel->size[1]}};
+    Shape one[3];
+    if (image->rank == 5) {
+        need(kernel->rank == 5 && result->rank == 5 && kernel->size[0] == image->size[0] &&
+                 result->size[0] == image->size[0], op, "another number of groups");
+        image = without_first(image, &one[0]);
+        result = without_first(result, &one[1]);
+        kernel = without_first(kernel, &one[2]);
+    }
     need(image->rank == 4 && result->rank == 4, op, "another rank");
     need(image->size[0] == result->size[0], op, "another number of images");
     if (kernel->rank == 3) {
@@ -190,6 +204,7 @@ static Type type_conv(Op op, const Attr *attr, Type given, Node *const *in)
         return (Type){in[0]->type.elem, given.shape};
     }
     need(kernel->rank == 4, op, "another rank");
+    Shape packed = {4, {kernel->size[3], kernel->size[2], kernel->size[0], kernel->size[1]}};
     if (attr->k && op != OP_CONV_WEIGHTS) kernel = &packed;
     need(kernel->size[0] == result->size[3] && kernel->size[1] == image->size[3], op,
          "kernels for other channels");

@@ -108,9 +108,8 @@ static size_t conv_scratch(const Node *n)
 {
     if (!n || is_depthwise(n)) return 0;
     const Shape k = conv_kernel(n);
-    const Node *out = n->op == OP_CONV ? n : n->in[n->op == OP_CONV_WEIGHTS];
-    const Shape *y = &out->type.shape;
-    struct nn_conv_sizes s = {.y = {bound(y->size[1]), bound(y->size[2])}};
+    const Shape y = conv_result(n);
+    struct nn_conv_sizes s = {.y = {bound(y.size[1]), bound(y.size[2])}};
     long maps = bound(k.size[0]), channels = bound(k.size[1]);
     bool wide = elem_bytes(n->type.elem) == 8, packed = n->op == OP_CONV && n->attr.k;
     size_t most = 0;

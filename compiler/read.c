@@ -78,13 +78,45 @@ static const Shape *kernel_shape(const Node *n)
     return n->op == OP_CONV_WEIGHTS ? &n->type.shape : &n->in[1]->type.shape;
 }
 
+SizeRef conv_groups(const Node *n)
+{
+    return is_convolution(n) && n->in[0]->type.shape.rank == 5 ? n->in[0]->type.shape.size[0] : NULL;
+}
+
+bool is_of_groups(const Node *n)
+{
+    if (n->op != OP_TRANSPOSE) return false;
+    for (n = n->in[0]; n->op == OP_RESHAPE; n = n->in[0]) {}
+    return conv_groups(n) && n->op != OP_CONV_WEIGHTS;
+}
+
+static Shape in_group(const Node *n, const Shape *s)
+{
+    Shape one = *s;
+    if (!conv_groups(n)) return one;
+    one.rank--;
+    for (int i = 0; i < one.rank; i++) one.size[i] = s->size[i + 1];
+    return one;
+}
+
+Shape conv_image(const Node *n)
+{
+    return in_group(n, n->op == OP_CONV_DATA ? &n->type.shape : &n->in[0]->type.shape);
+}
+
+Shape conv_result(const Node *n)
+{
+    const Node *y = n->op == OP_CONV ? n : n->in[n->op == OP_CONV_WEIGHTS];
+    return in_group(n, &y->type.shape);
+}
+
 bool is_depthwise(const Node *n) { return is_convolution(n) && kernel_shape(n)->rank == 3; }
 
 Shape conv_kernel(const Node *n)
 {
     const Shape *k = kernel_shape(n);
     if (k->rank == 3) return (Shape){4, {k->size[2], size_const(1), k->size[0], k->size[1]}};
-    if (n->op == OP_CONV_WEIGHTS || !n->attr.k) return *k;
+    if (n->op == OP_CONV_WEIGHTS || !n->attr.k) return in_group(n, k);
     return (Shape){4, {k->size[3], k->size[2], k->size[0], k->size[1]}};
 }
 

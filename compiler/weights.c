@@ -29,7 +29,7 @@ static Node *packed_kernel(Graph *g, const Node *k)
 static Node *pack(Graph *g, const Node *n)
 {
     const Node *k = n->in[1];
-    if (n->op != OP_CONV || n->attr.k || is_depthwise(n) || !is_weight(k)) return NULL;
+    if (n->op != OP_CONV || n->attr.k || k->type.shape.rank != 4 || !is_weight(k)) return NULL;
     Attr attr = n->attr;
     attr.k = 1;
     return graph_node(g, OP_CONV, &attr, n->type, 2, (Node *[]){n->in[0], packed_kernel(g, k)});

@@ -154,6 +154,45 @@ START_TEST(packed_kernels)
 }
 END_TEST
 
+static Shape twice(Shape s)
+{
+    Shape to = {.rank = s.rank + 1, .size = {size_const(2)}};
+    for (int i = 0; i < s.rank; i++) to.size[i + 1] = s.size[i];
+    return to;
+}
+
+static Node *half(Sample *s, Node *n, long which)
+{
+    Shape one = n->type.shape, rest = {.rank = one.rank - 1};
+    SizeRef lo[MAX_RANK];
+    for (int i = 0; i < one.rank; i++) lo[i] = size_const(i ? 0 : which);
+    for (int i = 0; i < rest.rank; i++) rest.size[i] = one.size[i + 1];
+    one.size[0] = size_const(1);
+    return n_reshape(s->g, n_slice(s->g, n, lo, &one), &rest);
+}
+
+/* Groups of channels are convolutions beside each other. */
+START_TEST(in_groups)
+{
+    const Case *t = &cases[_i];
+    if (is_alone(t)) return;
+    for (int k = 0; k < 3; k++) {
+        Sample s = sample_new(t->what, (uint64_t)_i);
+        Node *a = sample_input(&s, real_of(twice(shape_in(t, operands[k][0]))), -1, 1);
+        Node *b = sample_input(&s, real_of(twice(shape_in(t, operands[k][1]))), -1, 1);
+        Node *one = conv(&s, t, ops[k], half(&s, a, 0), half(&s, b, 0)), *in[2] = {a, b};
+        Node *both = graph_node(s.g, ops[k], &one->attr, real_of(twice(one->type.shape)), 2, in);
+        for (int g = 0; g < 2; g++) {
+            Tensor *got = sample_value(&s, half(&s, both, g));
+            Tensor *expected =
+                sample_value(&s, conv(&s, t, ops[k], half(&s, a, g), half(&s, b, g)));
+            for (long i = 0; i < got->count; i++)
+                ck_assert_double_eq_tol(got->v[i], expected->v[i], 1e-13);
+        }
+    }
+}
+END_TEST
+
 /* ---- against differences --------------------------------------------------------------------- */
 
 /* d sum(v y) / d operand `by` of op(a, b) */
@@ -213,6 +252,7 @@ Suite *suite_conv(void)
     TCase *t = tcase_create("conv");
     tcase_add_loop_test(t, as_loops, 0, CASES);
     tcase_add_loop_test(t, packed_kernels, 0, CASES);
+    tcase_add_loop_test(t, in_groups, 0, CASES);
     tcase_add_loop_test(t, as_derivatives, 0, CASES);
     suite_add_tcase(suite, t);
     return suite;
