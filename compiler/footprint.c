@@ -1,4 +1,5 @@
-/* footprint.c - requirements on memory: `require sizeof(work) <= 65536, "..";`.
+/* footprint.c - arrays that are too large, and requirements on memory:
+ * `require sizeof(work) <= 65536, "..";`.
  * In: a lowered program whose requirements were put aside. Out: reports for those that do not hold,
  * with the bytes they speak of. Entries are taken through all passes on copies, as the sizes are known
  * only behind `plan`; a program without such requirements costs nothing. */
@@ -8,7 +9,7 @@
 #include <string.h>
 
 /* The passes replace what an entry points to, so they get an entry of their own. */
-static Code *compiled_copy(Program *p, const Entry *e)
+static Entry *copy_of(const Entry *e)
 {
     Entry *copy = NEW(Entry);
     *copy = *e;
@@ -22,9 +23,58 @@ static Code *compiled_copy(Program *p, const Entry *e)
         vec_push(&copy->outputs, o);
     }
     for (int i = 0; i < e->updates.n; i++) vec_push(&copy->updates, e->updates.at[i]);
+    return copy;
+}
+
+static Code *compiled_copy(Program *p, const Entry *e)
+{
+    Entry *copy = copy_of(e);
     graph_passes(p, copy, NULL);
     return compile_entry(p, copy);
 }
+
+/* ---- arrays ---- */
+
+static bool is_too_large(const Node *n) { return largest_bytes(n->type) > MAX_BYTES; }
+
+/* Is something too large, where there are windows? */
+static bool is_large_with_windows(const Graph *g)
+{
+    bool large = false, windows = false;
+    for (int i = 0; i < g->nodes.n; i++) {
+        const Node *n = g->nodes.at[i];
+        large |= is_too_large(n);
+        windows |= n->op == OP_WINDOW || n->op == OP_UNWINDOW;
+    }
+    return large && windows;
+}
+
+/* Does the value have an array, all of it? */
+static bool is_stored(const Code *c, const Node *n)
+{
+    const Def *d = c->def_of[n->id];
+    if (!d) return is_leaf_memory(n);
+    return d->copies.n > 0 || (d->home && largest_bytes(d->home->type) > MAX_BYTES);
+}
+
+void check_memory(Program *p, const Entry *e, bool at_end)
+{
+    const Graph *g = e->g;
+    const Code *c = NULL;
+    if (is_large_with_windows(g)) {
+        Entry *copy = copy_of(e);
+        if (!at_end) return;
+        simplify_entry(copy);
+        c = fuse(p, layout(copy));
+        g = c->g;
+    }
+    for (int i = 0; i < g->nodes.n && !diag_errors(); i++) {
+        const Node *n = g->nodes.at[i];
+        if (!c || !is_too_large(n) || is_stored(c, n)) check_bytes(n->type, n->span);
+    }
+}
+
+/* ---- requirements ---- */
 
 static void check_one(const Requirement *r, const Footprint *f)
 {

@@ -262,33 +262,6 @@ static void begin_graph(Entry *e)
     reset_applications(low->file);
 }
 
-/* Is something too large, where there are windows? */
-static bool is_large_with_windows(const Graph *g)
-{
-    bool large = false, windows = false;
-    for (int i = 0; i < g->nodes.n; i++) {
-        const Node *n = g->nodes.at[i];
-        large |= largest_bytes(n->type) > MAX_BYTES;
-        windows |= n->op == OP_WINDOW || n->op == OP_UNWINDOW;
-    }
-    return large && windows;
-}
-
-/* Names the first tensor of an entry that no memory holds. Of a convolution, neither the windows nor
- * their products with the kernels are ever stored; so it is looked at behind layout. */
-static void check_memory(const Entry *e)
-{
-    const Graph *g = e->g;
-    if (is_large_with_windows(g)) {
-        Node **roots;
-        int n = gather_roots(e, &roots);
-        Graph *simple = simplify_roots(g, roots, n), *laid = layout_roots(simple, roots, n);
-        g = laid ? laid : simple;
-    }
-    for (int i = 0; i < g->nodes.n && !diag_errors(); i++)
-        check_bytes(g->nodes.at[i]->type, g->nodes.at[i]->span);
-}
-
 static void check_slots(void)
 {
     double total = 0;
@@ -419,10 +392,10 @@ Program *lower_module(Module *m, const char *program_name)
         low->requirements.n = 0;
         require_at_file_level();
         for (int i = 0; i < low->p->entries.n; i++) lower_entry(low->p->entries.at[i]);
-        for (int i = 0; i < low->p->entries.n; i++) if (!diag_errors()) check_memory(low->p->entries.at[i]);
+        for (int i = 0; i < low->p->entries.n; i++) if (!diag_errors()) check_memory(low->p, low->p->entries.at[i], low->final_round);
         if (low->final_round) break;
     }
-    if (!diag_errors()) check_memory(low->p->init);
+    if (!diag_errors()) check_memory(low->p, low->p->init, true);
     if (!diag_errors()) check_slots();
     if (diag_errors()) return NULL;
     warn_unused();

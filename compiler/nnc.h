@@ -545,8 +545,11 @@ Module *check_module(const Source *src);
 /* Every entry as a graph, with shapes checked and gradients built. NULL when there were errors. */
 Program *lower_module(Module *m, const char *program_name);
 
-/* ---- footprint.c: requirements on memory ------------------------------------------------------------- */
+/* ---- footprint.c: arrays that no memory holds, requirements on memory ------------------------------------------------------------- */
 
+/* Names the first tensor of an entry that no memory holds. Where there are windows it is known only at
+ * the end what is stored. */
+void check_memory(Program *p, const Entry *e, bool at_end);
 /* Plans the memory of the entries where a `require` speaks of it, and reports what does not hold. */
 void check_footprint(Program *p);
 

@@ -368,6 +368,18 @@ static const struct {
      "entry f(x: real[N, 64, 64, 64]) { L = sum(net(x)^2); update params = params - grad(L, params); }", ""},
     {"import std.conv; dim N in 1..64; net = Conv2d[64, 3, pad = 1];"
      "entry f(x: real[N, 64, 64, 64]) -> real[N, 64, 64, 64] { L = sum(net(x)^2); return grad(L, x); }", ""},
+    {"import std.conv; dim N in 1..64; net = DepthwiseConv2d[3, pad = 1];"
+     "entry f(x: real[N, 64, 128, 128])"
+     " { L = sum(net(x)^2); update params = params - grad(L, params); }", ""},
+    {"import std.conv; dim N in 1..64; net = Conv2d[64, 3, pad = 1, groups = 8];"
+     "entry f(x: real[N, 64, 128, 128]) -> real[N, 64, 128, 128] {"
+     " L = sum(net(x)^2); return grad(L, x); }", ""},
+    /* nor are those of a pooling, nor those that are read one by one */
+    {"import std.conv; dim N in 1..64;"
+     "entry f(x: real[N, 64, 128, 128]) -> real[N, 64, 126, 126] = max_pool[3, 1](x);", ""},
+    {"dim N in 1..1024; entry f(x: real[N, 128, 128], k: real[7, 7]) {"
+     " y[n, i in 122, j in 122, c in 32] ="
+     " sum[p in 7, q in 7](x[n, i + p, j + q] * k[p, q]) * real(c); return sum(y); }", ""},
     {"import std.conv; dim N in 1..4096; net = Conv2d[64, 3, pad = 1];"
      "entry f(x: real[N, 1, 64, 64]) -> real = sum(net(x)^2);", "E0605"},
     {"entry f(x: real[0]) -> real = sum(x);", ""},
