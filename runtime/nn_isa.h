@@ -93,12 +93,15 @@ extern double fma(double, double, double) NN_THROW __attribute__((const));
 #if defined __clang__
 #define NN_UNROLL _Pragma("clang loop unroll(full)")
 #define NN_NO_UNROLL _Pragma("clang loop unroll(disable)")
+#define NN_UNROLL_4 _Pragma("clang loop unroll_count(4)")
 #elif defined __GNUC__
 #define NN_UNROLL _Pragma("GCC unroll 32")
 #define NN_NO_UNROLL _Pragma("GCC unroll 1")
+#define NN_UNROLL_4 _Pragma("GCC unroll 4")
 #else
 #define NN_UNROLL
 #define NN_NO_UNROLL
+#define NN_UNROLL_4
 #endif
 
 /* behind the name of a local array that vectors read */

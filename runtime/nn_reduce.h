@@ -9,6 +9,7 @@
 #ifdef NN_ISA
 
 #define nn_fold NN_NAME(nn_fold)
+#define nn_fold_lanes NN_NAME(nn_fold_lanes)
 #define nn_sum NN_NAME(nn_sum)
 #define nn_dot NN_NAME(nn_dot)
 #define nn_sumsq_dev NN_NAME(nn_sumsq_dev)
@@ -47,15 +48,40 @@ typedef int32_t nn_veci __attribute__((vector_size(NN_VB), aligned(4), may_alias
 #define NN_PARTS (16 / NN_LANES) /* vectors that make the 16 lanes */
 #define NN_LOAD(p) (*(const nn_vec *)(p))
 
+/* The tree of nn_fold, from the vectors that hold the 16 lanes. */
+NN_INLINE float nn_fold_lanes(const nn_vec *s)
+{
+#if defined __x86_64__
+#if NN_LEVEL == 4
+    __m256 h = _mm512_extractf32x8_ps((__m512)s[0], 1);
+    h = _mm256_add_ps(_mm512_castps512_ps256((__m512)s[0]), h);
+    __m128 w = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+#elif NN_LEVEL == 3
+    __m256 h = (__m256)(s[0] + s[1]);
+    __m128 w = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+#else
+    __m128 w = (__m128)((s[0] + s[2]) + (s[1] + s[3]));
+#endif
+    w = _mm_add_ps(w, _mm_movehl_ps(w, w));
+    return _mm_cvtss_f32(_mm_add_ss(w, _mm_shuffle_ps(w, w, 1)));
+#else
+    float t[16];
+    memcpy(t, s, sizeof t);
+    return nn_fold(t);
+#endif
+}
+
 NN_NOINLINE float nn_sum(const float *x, int n)
 {
     nn_vec s[NN_PARTS];
     float t[16];
     int i = 0;
     memset(s, 0, sizeof s);
+    NN_UNROLL_4
     for (; i + 16 <= n; i += 16)
         for (int q = 0; q < NN_PARTS; q++)
             s[q] += NN_LOAD(x + i + q * NN_LANES);
+    if (i == n) return nn_fold_lanes(s);
     memcpy(t, s, sizeof t);
     for (int l = 0; i + l < n; l++)
         t[l] += x[i + l];
@@ -68,9 +94,11 @@ NN_NOINLINE float nn_dot(const float *x, const float *y, int n)
     float t[16];
     int i = 0;
     memset(s, 0, sizeof s);
+    NN_UNROLL_4
     for (; i + 16 <= n; i += 16)
         for (int q = 0; q < NN_PARTS; q++)
             s[q] += NN_LOAD(x + i + q * NN_LANES) * NN_LOAD(y + i + q * NN_LANES);
+    if (i == n) return nn_fold_lanes(s);
     memcpy(t, s, sizeof t);
     for (int l = 0; i + l < n; l++)
         t[l] += x[i + l] * y[i + l];
@@ -84,11 +112,13 @@ NN_NOINLINE float nn_sumsq_dev(const float *x, float m, int n)
     float t[16];
     int i = 0;
     memset(s, 0, sizeof s);
+    NN_UNROLL_4
     for (; i + 16 <= n; i += 16)
         for (int q = 0; q < NN_PARTS; q++) {
             nn_vec d = NN_LOAD(x + i + q * NN_LANES) - m;
             s[q] += d * d;
         }
+    if (i == n) return nn_fold_lanes(s);
     memcpy(t, s, sizeof t);
     for (int l = 0; i + l < n; l++)
         t[l] += (x[i + l] - m) * (x[i + l] - m);
