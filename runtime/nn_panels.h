@@ -29,6 +29,12 @@ typedef void nn_panel_fn(const struct nn_panel *p, const float *a, const float *
     I(1, 4) I(2, 4) I(1, 8)
 #endif
 
+/* Left alone, gcc computes the addresses of all rows of C before the sums and keeps them on the stack,
+ * which costs a tile as much as a step of its sums. */
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC push_options
+#pragma GCC optimize("no-tree-pre", "no-code-hoisting")
+#endif
 #define NN_PANEL(mr, nv, m) NN_NAME(nn_panel_##mr##_##nv##_##m)
 #define NN_PANEL_DEFINE(mr, nv, m)                                                            \
     static void NN_PANEL(mr, nv, m)(const struct nn_panel *p, const float *a, const float *b, \
@@ -38,14 +44,20 @@ typedef void nn_panel_fn(const struct nn_panel *p, const float *a, const float *
     }
 #define NN_MASKED(mr, nv) NN_PANEL_DEFINE(mr, nv, 1)
 NN_INSTANCES(NN_MASKED)
+#if !NN_FREE_MASK
+#define NN_UNMASKED(mr, nv) NN_PANEL_DEFINE(mr, nv, 0)
+NN_INSTANCES(NN_UNMASKED)
+#undef NN_UNMASKED
+#endif
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC pop_options
+#endif
+
 #if NN_FREE_MASK
 #define NN_CHOICE(mr, nv) \
     case nv * 32 + mr:    \
         return NN_PANEL(mr, nv, 1);
 #else
-#define NN_UNMASKED(mr, nv) NN_PANEL_DEFINE(mr, nv, 0)
-NN_INSTANCES(NN_UNMASKED)
-#undef NN_UNMASKED
 #define NN_CHOICE(mr, nv) \
     case nv * 32 + mr:    \
         return masked ? NN_PANEL(mr, nv, 1) : NN_PANEL(mr, nv, 0);
