@@ -210,7 +210,7 @@ NN_INLINE void nn_transform(const int way, const int border, const float *x, siz
                             size_t column, float *y, size_t to_row, size_t to_column,
                             unsigned rows, unsigned columns, const float *bias, unsigned flags)
 {
-    static const float zeros[NN_VL];
+    static const float zeros[NN_VL] = {0.0f};
     const int in = way == NN_TILE_KERNELS ? 3 : way == NN_TILE_DY ? NN_TILE_OUT : NN_TILE_IN;
     const int out = way == NN_TILE_DK ? 3 : way == NN_TILE_OUTPUTS ? NN_TILE_OUT : NN_TILE_IN;
     nn_vf half[NN_TILE_IN][NN_TILE_IN], line[NN_TILE_IN], end[NN_TILE_IN];
