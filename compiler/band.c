@@ -2,7 +2,7 @@
  * In: the definitions of an entry. Out: for each product of the runtime the band of columns
  * i + lo .. i + hi of row i beside which nobody wants the result, since all readers choose something
  * else there or multiply it by 0; or the band of terms beside which its left operand is 0. The rest
- * is not computed; columns that nobody wants are stored as 0. */
+ * is not computed; where a reader calculates with columns that nobody wants, they are stored as 0. */
 #include "band.h"
 #include "fuse.h"
 
@@ -116,6 +116,7 @@ static bool band_beside(const Regions *r, const Shape *s, const double *value, B
     SizeRef first = size_sub(one, s->size[row]), last = size_sub(s->size[column], one);
     band->lo = before ? size_sub(one, before->from) : first;
     band->hi = after ? size_sub(after->from, one) : last;
+    band->clears = (after && !after->any) || (before && !before->any);
     bool less =
         size_upper(size_sub(band->lo, first)) > 0 || size_upper(size_sub(last, band->hi)) > 0;
     return less && size_upper(s->size[row]) > FEW_ROWS;

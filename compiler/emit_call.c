@@ -35,6 +35,7 @@ static const char *flags_text(const Def *d, bool first, bool last, const Band *b
     if (act && last) add_flag(&out, act);
     if (band && band->of == BAND_COLUMNS) add_flag(&out, "NN_COLUMNS");
     if (band && band->of == BAND_TERMS) add_flag(&out, "NN_TERMS");
+    if (band && band->of == BAND_COLUMNS && band->clears) add_flag(&out, "NN_CLEAR");
     return out.n ? out.s : "0";
 }
 

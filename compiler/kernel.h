@@ -122,10 +122,11 @@ typedef enum DefKind {
 typedef struct Band {
     enum {
         BAND_ALL,     /* everything */
-        BAND_COLUMNS, /* of row i the columns i + lo .. i + hi; others are stored as 0 */
+        BAND_COLUMNS, /* of row i the columns i + lo .. i + hi */
         BAND_TERMS    /* of row i the terms i + lo .. i + hi; others are 0 */
     } of;
     SizeRef lo, hi;
+    bool clears; /* other columns are stored as 0, since readers look at them, though in vain */
 } Band;
 
 typedef struct Product {

@@ -68,7 +68,7 @@ NN_API int nn_isa_set(int level);
  * aligned for its element type (64 bytes is best); it may be NULL where that is 0. */
 enum {
     NN_ACC = 1, NN_BIAS = 2, NN_RELU = 4, NN_TANH = 8, NN_SIGMOID = 16, NN_PACKED = 32,
-    NN_COLUMNS = 64, NN_TERMS = 128
+    NN_COLUMNS = 64, NN_TERMS = 128, NN_CLEAR = 256
 };
 
 NN_API void nn_gemm_nn(int M, int N, int K, const float *A, int lda, const float *B, int ldb,
@@ -85,8 +85,9 @@ NN_API void nn_gemm_tn_d(int M, int N, int K, const double *A, int lda, const do
                          double *C, int ldc, const double *bias, unsigned flags, void *ws);
 
 /* The same where less is enough, as under a mask:
- *   NN_COLUMNS   of row i of C, the columns i + lo .. i + hi are wanted, and others become 0 or
- *                what the whole product has there (with NN_ACC they may stay as they were)
+ *   NN_COLUMNS   of row i of C, the columns i + lo .. i + hi are wanted; others stay as they were
+ *                or become what the whole product has there
+ *   NN_CLEAR     without NN_ACC, they become 0 instead of staying as they were
  *   NN_TERMS     row i of A, column i for tn, has 0 beside the terms k = i + lo .. i + hi, which
  *                are all that needs to be read
  * What is summed up is the same sum in the same order as above. */

@@ -4,9 +4,9 @@
  * In come the operands of nn_gemm_nn_band, nt and tn, out goes C.  Sixteen rows at a time have the
  * columns, or the terms, that one of them has; the tiles of nn_gemm.h compute these.  nt copies B,
  * transposed, one block at a time, and all rows use the copy.  What is summed is summed over k in
- * order; elements of C beside the band are 0, or computed where the sixteen rows reach them: which
- * ones, neither the instruction set nor the number of threads decides.  Meant to be included inside
- * `#ifdef NN_ISA`, after nn_gemm.h and nn_gemm_d.h. */
+ * order; elements of C beside the band are left alone or set to 0, or computed where the sixteen
+ * rows reach them: which ones, neither the instruction set nor the number of threads decides.
+ * Meant to be included inside `#ifdef NN_ISA`, after nn_gemm.h and nn_gemm_d.h. */
 #ifdef NN_ISA
 
 #define nn_band_clear NN_NAME(nn_band_clear)
@@ -54,8 +54,8 @@ static inline void nn_band_columns(int lo, int hi, int i, int m, int size, int *
 }
 #endif
 
-/* c[m][from .. to - 1] = 0, sixteen rows at a time column by column: a row is too short for a call of
- * memset. */
+/* c[m][from .. to - 1] = 0, sixteen rows at a time column by column: a row is too short for a call
+ * of memset. */
 NN_INLINE void nn_band_clear(int m, int from, int to, float *c, size_t ldc)
 {
     for (int i = 0; i < m; i += NN_BAND_ROWS) {
@@ -108,7 +108,12 @@ static void nn_band_block(const struct nn_banded *q, const struct nn_band_part *
                 break;
         }
         float *c = q->C + (size_t)i * q->ldc + part->j;
-        if (columns && !(part->flags & NN_ACC)) {
+        const int clears = columns && (part->flags & (NN_CLEAR | NN_ACC)) == NN_CLEAR;
+#if NN_LEVEL > 0
+        if (columns && i + m < end)
+            nn_fetch_rows(NN_BAND_ROWS, clears ? part->n : to, c + (size_t)m * q->ldc, q->ldc, 1);
+#endif
+        if (clears) {
             nn_band_clear(m, 0, j, c, q->ldc);
             nn_band_clear(m, to, part->n, c, q->ldc);
         }
@@ -162,7 +167,7 @@ static void nn_band_d(int M, int N, int K, const double *A, size_t ras, size_t c
             nn_band_columns(lo, hi, i, m, N, &j, &to);
         else
             nn_band_range(lo, hi, i, m, K, &k, &last);
-        for (int r = 0; !(flags & NN_ACC) && r < m; r++)
+        for (int r = 0; (flags & (NN_CLEAR | NN_ACC)) == NN_CLEAR && r < m; r++)
             memset(C + (size_t)r * ldc, 0, (size_t)N * sizeof *C);
         const double *a = A + (size_t)k * cas, *starts = flags & NN_BIAS ? bias + j : bias;
         if (j < to && turned)

@@ -17,7 +17,9 @@ typedef struct Case {
 } Case;
 
 static const int levels[] = {NN_LEVEL_BASE, NN_LEVEL_AVX2, NN_LEVEL_AVX512};
-static const unsigned flag_sets[] = {0, NN_ACC, NN_BIAS, NN_BIAS | NN_RELU, NN_ACC | NN_TANH};
+static const unsigned flag_sets[] = {
+    0, NN_CLEAR, NN_ACC, NN_CLEAR | NN_BIAS, NN_BIAS | NN_RELU, NN_ACC | NN_CLEAR | NN_TANH,
+};
 
 static uint64_t random_state = 88172645463325252u;
 
@@ -88,15 +90,16 @@ static double expected(const Case *c, const double *A, const double *B, double s
     return c->flags & NN_TANH ? tanh(y) : y;
 }
 
-/* An element that is wanted is right; another one of C is 0, as it was, or right as well; and what
- * lies between the rows of C is as it was. */
+/* An element that is wanted is right; another one of C is right as well or as it was, or 0 with
+ * NN_CLEAR; and what lies between the rows of C is as it was. */
 static bool fits(const Case *c, int i, int j, double y, double start, double want, double error)
 {
     if (j >= c->N)
         return y == start;
     if (fabs(want - y) <= error)
         return true;
-    return c->flags & NN_COLUMNS && !in_band(c, i, j) && y == (c->flags & NN_ACC ? start : 0.0);
+    const bool clears = (c->flags & (NN_CLEAR | NN_ACC)) == NN_CLEAR;
+    return c->flags & NN_COLUMNS && !in_band(c, i, j) && y == (clears ? 0.0 : start);
 }
 
 static void check_case(const Case *c)
@@ -150,7 +153,7 @@ static Case case_of(int form, int M, int N, int K, int lo, int hi, unsigned flag
 /* Triangles of either side, shifted, and narrow bands, in every form. */
 static void check_bands(int M, int N, int K)
 {
-    const unsigned flags = flag_sets[random_below(5)];
+    const unsigned flags = flag_sets[random_below(6)];
     for (int form = FORM_NN; form <= FORM_TN; form++)
         for (int of = 0; of < 2; of++) {
             const int width = of ? K : N, shift = random_below(2 * width + 3) - width - 1;
@@ -215,7 +218,8 @@ START_TEST(bits)
     for (int l = 1; l < 3; l++) {
         if (nn_isa_set(levels[l]) != levels[l])
             continue;
-        nn_gemm_nt_band(75, 77, 40, left, 80, right, 80, sums, 80, NULL, NN_COLUMNS, -30, 3, ws);
+        nn_gemm_nt_band(75, 77, 40, left, 80, right, 80, sums, 80, NULL, NN_COLUMNS | NN_CLEAR,
+                        -30, 3, ws);
         if (l == 1)
             memcpy(first, sums, sizeof sums);
         else
