@@ -156,8 +156,21 @@ static Node *matrix_base(const Choice *c, Node *n, bool *turned)
     return plain || ((size_is(down, 1) || row) && (column || !size_is(across, 0))) ? b : NULL;
 }
 
+/* The array that a matrix numbers in another way: loops over the array's own axes divide nothing. */
+static Node *unreshaped(const Choice *c, Node *n)
+{
+    n = see_through(n);
+    while (n->op == OP_RESHAPE && !c->head[n->id] && !is_free(see_through(n->in[0])))
+        n = see_through(n->in[0]);
+    return n;
+}
+
 /* Keeps the matrix n, or the array of which it is a view. */
-static void force_matrix(Choice *c, Node *n, Node *base) { force(c, base ? base : n); }
+static void force_matrix(Choice *c, Node *n, Node *base)
+{
+    if (!base) n = unreshaped(c, n);
+    force(c, base ? base : n);
+}
 
 /* There is no product of two operands that are both stored by columns: the second is copied. */
 static void force_product(Choice *c, const Product *p)
