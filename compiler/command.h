@@ -18,7 +18,7 @@ typedef struct Settings {
     VEC(const char *) args;   /* in order, without the flags */
     const char *out, *name, *real, *bounds, *entries, *depfile, *max_ram;
     const char *seed, *params, *weights, *after, *graph, *at, *cc;
-    bool single_file, profile, flops, grad, no_compile, help;
+    bool single_file, profile, direct, flops, grad, no_compile, help;
 } Settings;
 extern Settings settings;
 

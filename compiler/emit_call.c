@@ -178,9 +178,9 @@ void emit_conv(Emit *e, const Def *d)
         more = format(", %s, %s", d->bias ? bias_text(e, d->bias) : "NULL",
                       conv_flags(flags_text(d, true, true, NULL), n->attr.k));
     if (!is_depthwise(n)) scratch = format(", %s", scratch_text(e));
-    add_line(e, e->depth, format("nn_%s%s%s(%s, &%s, %s, %s, %s%s%s);",
-                          is_depthwise(n) ? "depthwise" : "conv", form, suffix(d->node), batch,
-                          sizes, a, b, to, more, scratch));
+    const char *way = is_depthwise(n) ? "depthwise" : takes_winograd(n) ? "winograd" : "conv";
+    add_line(e, e->depth, format("nn_%s%s%s(%s, &%s, %s, %s, %s%s%s);", way, form,
+                                 suffix(d->node), batch, sizes, a, b, to, more, scratch));
     if (groups) close_loop(e, groups, false);
     store_copies(e, d, 0);
 }

@@ -260,6 +260,12 @@ Shape conv_image(const Node *n), conv_result(const Node *n);
  * channel is by itself. */
 Shape conv_kernel(const Node *n);
 
+/* ---- winograd.c ---- */
+
+/* Is a convolution, or a derivative of one, done by Winograd's algorithm? Then the bytes it needs. */
+bool takes_winograd(const Node *n);
+long winograd_scratch(const Node *n);
+
 /* A matrix in memory, as the runtime's product reads it: element (i, j) at start + i*ld + j, or
  * when turned at start + i + j*ld. */
 typedef struct Matrix {

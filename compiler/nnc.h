@@ -522,6 +522,7 @@ typedef struct Options {
     Bounds bounds;            /* --bounds */
     bool single_file;
     bool profile;             /* --profile */
+    bool direct;              /* --direct: no convolution by Winograd's algorithm */
     bool own_runtime;         /* native.c: nn_* are found in this process or in the flags */
     const char *weights;      /* --weights: a file; NULL: none */
     long max_ram;             /* bytes of parameters, states and work area; 0: any number */

@@ -33,6 +33,8 @@ static const Flag flags[] = {
     {0, "single-file", NULL, COMPILE | SIZES, AT(single_file), "the runtime inside the .c file"},
     {0, "profile", NULL, COMPILE, AT(profile), "code that measures itself, for NAME_profile()"},
     {0, "flops", NULL, SIZES, AT(flops), "operations and bytes moved by each equation"},
+    {0, "direct", NULL, COMPILE | TEST | SIZES, AT(direct),
+     "no convolutions by Winograd's algorithm: less RAM, exacter"},
     {0, "max-ram", "BYTES", COMPILE | TEST | SHOW | SIZES, AT(max_ram),
      "an upper bound for `RAM` of nnc size: 64k, 1.5M"},
     {0, "weights", "FILE", COMPILE | SIZES, AT(weights),
@@ -184,6 +186,7 @@ static bool set_options(const char *command)
     options.depfile = settings.depfile;
     options.single_file = settings.single_file;
     options.profile = settings.profile;
+    options.direct = settings.direct;
     options.weights = settings.weights;
     if (settings.real && strcmp(settings.real, "f32") && strcmp(settings.real, "f64")) {
         usage_error(command, "`--real` is f32 or f64, not `%s`%s", settings.real,

@@ -107,6 +107,7 @@ static long next_size(long v, long most) { return v < 32 || v >= most ? v + 1 : 
 static size_t conv_scratch(const Node *n)
 {
     if (!n || is_depthwise(n)) return 0;
+    if (takes_winograd(n)) return (size_t)winograd_scratch(n);
     const Shape k = conv_kernel(n);
     const Shape y = conv_result(n);
     struct nn_conv_sizes s = {.y = {bound(y.size[1]), bound(y.size[2])}};

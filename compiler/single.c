@@ -65,7 +65,7 @@ void paste_runtime(Text *out, const Text *source)
 {
     Paste p = {.out = out};
     bool products = strstr(source->s, "nn_gemm_") || strstr(source->s, "nn_conv") ||
-                    strstr(source->s, "nn_depthwise");
+                    strstr(source->s, "nn_winograd") || strstr(source->s, "nn_depthwise");
     bool random = strstr(source->s, "nn_uniform") || strstr(source->s, "nn_normal") ||
                   strstr(source->s, "nn_orthogonal");
     const char *opening = strstr(source->s, "*/\n");

@@ -7,8 +7,8 @@
  * with 6 multiplications for 12: G k and B d are the values of polynomials at the points 0, a, -a,
  * b, -b and infinity, A' goes back.  Along both axes it is 36 for 144, and with all channels and
  * maps each of the 36 is a matrix product.  With a = 3/4 and b = 3/2 all constants of A and B are
- * exact and of about the same size, so that an output is about half as exact as the direct sum; with
- * the usual 1 and 2 it is a fifth.  dk has 3 outputs for kernels of 4 values of dy, at the same
+ * exact and of about the same size: errors are twice those of the direct sum, where the usual 1 and
+ * 2 make them four times as large.  dk has 3 outputs for kernels of 4 values of dy, at the same
  * points; dx is a convolution of dy with the kernels turned.  A strip of tiles at a time stays
  * near; an output belongs to one tile and has one order of sums whatever the strips are.  Meant to
  * be included inside `#ifdef NN_ISA`, after nn_conv.h. */
@@ -67,7 +67,7 @@ static inline int nn_strip_parts(int tiles)
     return parts < 1 ? 1 : parts < NN_STRIP_PARTS ? parts : (int)NN_STRIP_PARTS;
 }
 
-/* Channels stay together in groups, so that a group has a vector; the last has what is left over. */
+/* Channels stay together in groups of a vector or more; the last has what is left over. */
 static inline int nn_group_of(int channels)
 {
     return (channels + 16 * NN_GROUPS - 1) / (16 * NN_GROUPS) * 16;
@@ -126,7 +126,7 @@ static void nn_act_row(float *c, int n, unsigned flags)
 }
 #endif
 
-/* all channels i .. i + NN_VL - 1 of n >= NN_VL; the last vector may begin inside the one before it */
+/* all channels i .. i + NN_VL - 1 of n >= NN_VL; the last vector may begin in the one before it */
 #define NN_EACH_VECTOR(i, n) \
     for (int i = 0; i < (n); i = i + NN_VL < (n) && i + 2 * NN_VL > (n) ? (n)-NN_VL : i + NN_VL)
 
@@ -204,8 +204,8 @@ NN_INLINE void nn_points(const int way, nn_vf *to, const nn_vf *from)
 /* ---- one tile -------------------------------------------------------------------------------- */
 
 /* Element (i, j) of a tile is at i row + j column of x or y, in a vector of channels.  At a border
- * only those exist whose bits are set in `rows` and `columns`, of the image that is read or written;
- * the others are 0.  Outputs get a bias, and NN_RELU. */
+ * only those exist whose bits are set in `rows` and `columns`, of the image read or written; the
+ * others are 0.  Outputs get a bias, and NN_RELU. */
 NN_INLINE void nn_transform(const int way, const int border, const float *x, size_t row,
                             size_t column, float *y, size_t to_row, size_t to_column,
                             unsigned rows, unsigned columns, const float *bias, unsigned flags)
@@ -325,7 +325,8 @@ static void nn_winograd_strips(const struct nn_winograd *w, const float *x, floa
     for (int i = 0; i < strips; i++) {
         const int from = (int)((int64_t)tiles * i / strips);
         const int n = (int)((int64_t)tiles * (i + 1) / strips) - from;
-        const size_t in = nn_tile_plane(n, C), out = nn_tile_plane(n, O), both = nn_tile_plane(C, O);
+        const size_t in = nn_tile_plane(n, C), out = nn_tile_plane(n, O);
+        const size_t both = nn_tile_plane(C, O);
         float *m = v + NN_TILE_ALL * in;
         nn_take_inputs(w, x, v, begin + from, begin + from + n, 0, C);
         for (size_t p = 0; p < NN_TILE_ALL; p++)
@@ -366,7 +367,7 @@ static void nn_winograd_kernels(const struct nn_winograd *w, int from, int to)
         }
 }
 
-/* ---- the gradient of the kernels -------------------------------------------------------------- */
+/* ---- the gradient of the kernels ------------------------------------------------------------- */
 
 /* u[36][channels][maps] = sums over all tiles, of the groups of channels first .. end - 1, with as
  * much of the strips */

@@ -181,7 +181,7 @@ static size_t nn_shared_elements(const struct nn_conv_sizes *s)
 
 /* ---- tiles in several threads ---- */
 
-/* s as a convolution in tiles: of x, or with the kernels turned of dy.  Its kernels as k has them. */
+/* s as a convolution in tiles: of x, or with the kernels turned of dy */
 static struct nn_winograd nn_winograd_of(int N, const struct nn_conv_sizes *s, const float *k,
                                          int packed, int turned, void *ws)
 {

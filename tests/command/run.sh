@@ -184,6 +184,14 @@ for cc in gcc clang; do
     is "$cc: the checks without a warning" $cc -std=c11 -Wall -Wextra -Wconversion -pedantic -Werror -DNN_ONE_ISA -I"$INCLUDE" -c bounds_trap/bounds.c -o bounds.o
 done
 
+# compile --direct
+cp "$here/../lang/winograd.nn" .
+for flags in "" --direct "--max-ram 100M" "--real f64"; do
+    "$NNC" compile winograd.nn $flags -o - | grep -c 'nn_winograd[a-z_]*(' >>calls
+done
+is "who takes Winograd's algorithm" sh -c '[ "$(echo $(cat calls))" = "3 0 0 0" ]'
+is "which takes more room" sh -c '[ "$("$0" size winograd.nn | sed -n "s/ //g;s/^RAM\([0-9]*\).*/\1/p")" -gt "$("$0" size winograd.nn --direct | sed -n "s/ //g;s/^RAM\([0-9]*\).*/\1/p")" ]' "$NNC"
+
 # compile --max-ram
 expect 0 "\`train\`: work area 94 KiB -> 54 KiB" "$NNC" compile deep.nn -o gen --max-ram 100k
 is "what is computed again says so" grep -q "(1) again" gen/deep.c
