@@ -1,8 +1,9 @@
 /* footprint.c - arrays that are too large, and requirements on memory:
  * `require sizeof(work) <= 65536, "..";`.
- * In: a lowered program whose requirements were put aside. Out: reports for those that do not hold,
- * with the bytes they speak of. Entries are taken through all passes on copies, as the sizes are known
- * only behind `plan`; a program without such requirements costs nothing. */
+ * In: an entry; a lowered program whose requirements were put aside. Out: reports of arrays that no
+ * memory holds, and of requirements that do not hold, with the bytes they speak of. Entries are
+ * taken through the passes on copies, as the sizes are known only behind `fuse` and `plan`; a
+ * program without large windows and such requirements costs nothing. */
 #include "kernel.h"
 #include "lower.h"
 

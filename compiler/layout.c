@@ -2,9 +2,9 @@
  * In: a simplified entry. Out: the same entry, where products of windows are convolutions
  * (layout_conv.c) and what is computed from their results keeps the channels innermost, as
  * convolutions want them, up to where another order is asked for: by a matrix product, a flattened
- * image, a result. The order is part of the graph: a value with the axes moved is a node of the moved
- * shape, so that loops and products behind this pass need to know nothing about it. An entry without
- * convolutions stays as it is, and so does one that was here before. */
+ * image, a result. The order is part of the graph: a value with the axes moved is a node of the
+ * moved shape, so that loops and products behind this pass need to know nothing about it. An entry
+ * without convolutions stays as it is, and so does one that was here before. */
 #include "layout.h"
 
 #include "kernel.h"
@@ -47,11 +47,13 @@ static SizeRef count_before(const Shape *s, int axis)
     return count;
 }
 
-/* The axis of `to` that is axis `axis` of `from` when elements are only counted differently; -1: none. */
+/* The axis of `to` that is axis `axis` of `from` when elements are only counted differently; -1:
+ * none. */
 static int same_axis(const Shape *from, int axis, const Shape *to)
 {
     for (int i = 0; i < to->rank; i++)
-        if (to->size[i] == from->size[axis] && count_before(to, i) == count_before(from, axis)) return i;
+        if (to->size[i] == from->size[axis] && count_before(to, i) == count_before(from, axis))
+            return i;
     return -1;
 }
 
@@ -99,7 +101,10 @@ Node *laid_last(Layout *l, const Node *n, int axis)
     return v.last == axis ? v.u : move_last(l->g, laid_plain(l, n), axis);
 }
 
-static Laid laid(Node *u, int last) { return (Laid){u, last == u->type.shape.rank - 1 ? -1 : last}; }
+static Laid laid(Node *u, int last)
+{
+    return (Laid){u, last == u->type.shape.rank - 1 ? -1 : last};
+}
 
 /* ---- operators ---- */
 
@@ -121,12 +126,14 @@ static Laid lay_map(Layout *l, const Node *n)
     for (int k = 0; k < n->n_in && last < 0; k++)
         if (n->in[k]->type.shape.rank == rank) last = l->laid[n->in[k]->id].last;
     Node *in[3];
-    for (int k = 0; k < n->n_in; k++) in[k] = last < 0 ? laid_plain(l, n->in[k]) : laid_last(l, n->in[k], last);
+    for (int k = 0; k < n->n_in; k++)
+        in[k] = last < 0 ? laid_plain(l, n->in[k]) : laid_last(l, n->in[k], last);
     Type t = {n->type.elem, moved_shape(&n->type.shape, last)};
     return (Laid){map_of(l->g, n, t, in), last};
 }
 
-/* argmax along several axes numbers the elements in the order of the axes: none of those may move. */
+/* argmax along several axes numbers the elements in the order of the axes: none of those may
+ * move. */
 static bool keeps_order(const Node *n, int last)
 {
     bool is_arg = n->op == OP_ARGMAX || n->op == OP_ARGMIN;
@@ -195,7 +202,8 @@ static Laid lay_transpose(Layout *l, const Node *n)
 {
     Laid v = l->laid[n->in[0]->id];
     int rank = n->type.shape.rank, last = -1, perm[MAX_RANK] = {0};
-    if (v.last < 0 && is_convolved(v.u) && brought_forward(n) >= 0) return laid(v.u, brought_forward(n));
+    if (v.last < 0 && is_convolved(v.u) && brought_forward(n) >= 0)
+        return laid(v.u, brought_forward(n));
     if (v.last < 0) return (Laid){turn(l->g, v.u, n->attr.perm), -1};
     for (int i = 0; i < rank; i++)
         if (n->attr.perm[i] == v.last) last = i;
@@ -247,14 +255,16 @@ static Laid lay_block(Layout *l, const Node *n)
     Shape to = moved_shape(&n->type.shape, v.last);
     SizeRef lo[MAX_RANK];
     moved_sizes(n->attr.lo, v.last, to.rank, lo);
-    return (Laid){n->op == OP_PAD ? n_pad(l->g, v.u, lo, &to) : n_slice(l->g, v.u, lo, &to), v.last};
+    return (Laid){n->op == OP_PAD ? n_pad(l->g, v.u, lo, &to) : n_slice(l->g, v.u, lo, &to),
+                  v.last};
 }
 
 /* Opens or closes another axis than the last one. */
 static Laid lay_window(Layout *l, const Node *n)
 {
     Laid v = l->laid[n->in[0]->id];
-    int more = n->op == OP_WINDOW ? (int)n->attr.axes - 1 : 1 - (int)n->attr.axes, at = (int)n->attr.k;
+    int more = n->op == OP_WINDOW ? (int)n->attr.axes - 1 : 1 - (int)n->attr.axes,
+        at = (int)n->attr.k;
     int end = at + (n->op == OP_WINDOW ? 1 : (int)n->attr.axes);
     bool inside = v.last >= at && v.last < end;
     Node *u = inside ? laid_plain(l, n->in[0]) : v.u;
@@ -268,7 +278,8 @@ static Laid lay_window(Layout *l, const Node *n)
 static Laid lay_reverse(Layout *l, const Node *n)
 {
     Laid v = l->laid[n->in[0]->id];
-    return (Laid){n_reverse(l->g, v.u, moved_axes(n->attr.axes, v.last, n->type.shape.rank)), v.last};
+    return (Laid){n_reverse(l->g, v.u, moved_axes(n->attr.axes, v.last, n->type.shape.rank)),
+                  v.last};
 }
 
 static Laid lay_concat(Layout *l, const Node *n)
@@ -276,7 +287,8 @@ static Laid lay_concat(Layout *l, const Node *n)
     int last = -1, rank = n->type.shape.rank;
     for (int k = 0; k < n->n_in && last < 0; k++) last = l->laid[n->in[k]->id].last;
     Node **in = NEW_N(Node *, n->n_in);
-    for (int k = 0; k < n->n_in; k++) in[k] = last < 0 ? laid_plain(l, n->in[k]) : laid_last(l, n->in[k], last);
+    for (int k = 0; k < n->n_in; k++)
+        in[k] = last < 0 ? laid_plain(l, n->in[k]) : laid_last(l, n->in[k], last);
     return (Laid){n_concat(l->g, moved_axis((int)n->attr.k, last, rank), n->n_in, in), last};
 }
 

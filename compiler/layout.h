@@ -1,5 +1,5 @@
 /* layout.h - shared by layout.c (the order of axes), layout_axes.c (nodes in another order),
- * layout_conv.c and layout_depthwise.c (convolutions). */
+ * layout_windows.c (windows), layout_conv.c and layout_depthwise.c (convolutions). */
 #ifndef NNC_LAYOUT_H
 #define NNC_LAYOUT_H
 #include "nnc.h"
@@ -39,7 +39,7 @@ Node *split(Graph *g, Node *n, const Shape *fine, const int *part_of);
 /* A copy of the entry with these roots, in the order of gather_roots, in another graph. */
 Entry *entry_with(const Entry *e, Graph *g, Node *const *roots);
 
-/* ---- layout_conv.c ---- */
+/* ---- layout_windows.c ---- */
 
 enum { PLAIN = -1, NONE_ = -1 };
 
@@ -75,7 +75,10 @@ const Node *windows_in(const Node *v, Windows *w);
 /* Is n windows that are added up, perhaps a block of the sum? Then of which array. */
 const Node *added_windows(const Node *n, Windows *w);
 
-/* Is n a convolution or a derivative of one? Then its value by an OP_CONV.. node of the new graph. */
+/* ---- layout_conv.c ---- */
+
+/* Is n a convolution or a derivative of one? Then its value by an OP_CONV.. node of the new
+ * graph. */
 bool lay_convolution(Layout *l, const Node *n, Laid *out);
 
 /* ---- layout_depthwise.c ---- */

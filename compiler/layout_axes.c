@@ -10,7 +10,8 @@
 static bool turns_freely(const Node *n)
 {
     if (op_info[n->op].class != CLASS_MAP)
-        return n->op == OP_IOTA || n->op == OP_BROADCAST || n->op == OP_TRANSPOSE || node_is_const(n, NULL);
+        return n->op == OP_IOTA || n->op == OP_BROADCAST || n->op == OP_TRANSPOSE ||
+               node_is_const(n, NULL);
     for (int k = 0; k < n->n_in; k++)
         if (!turns_freely(n->in[k])) return false;
     return true;
@@ -84,8 +85,8 @@ Node *reshape_from_base(Graph *g, Node *n, const Shape *to)
 
 /* ---- axes that are split ---- */
 
-/* The axis of `coarse` that each axis of `fine` is a part of; false unless `fine` splits some axes of
- * it and leaves the last alone. */
+/* The axis of `coarse` that each axis of `fine` is a part of; false unless `fine` splits some axes
+ * of it and leaves the last alone. */
 static bool parts_of(const Shape *fine, const Shape *coarse, int *part_of)
 {
     int k = 0;

@@ -3,58 +3,12 @@
  * convolution that it is, forward, backward for the data or backward for the weights, of an image
  * whose channels lie innermost, so that no window is ever stored.
  *
- * The axes of the windows are labelled by the axis of the image they come from. A side of the matrix
- * holds the outputs, with the axes that are only counted along; the other holds the taps, with the
- * channels. Either could be called the taps; what matters is which is fast. */
+ * The axes of the windows are labelled by the axis of the image they come from. A side of the
+ * matrix holds the outputs, with the axes that are only counted along; the other holds the taps,
+ * with the channels. Either could be called the taps; what matters is which is fast. */
 #include "layout.h"
 
 #include "kernel.h"
-
-/* ---- labels ---- */
-
-static void label_image(Windows *w, const Shape *image)
-{
-    *w = (Windows){.n = image->rank, .image = *image, .row = NONE_, .column = NONE_, .channel = NONE_,
-                   .group = NONE_};
-    for (int i = 0; i < image->rank; i++) {
-        w->at[i] = (Label){i, PLAIN, 0, image->size[i]};
-        w->pad[i] = size_const(0);
-    }
-}
-
-/* An axis becomes the two axes of its window. */
-static bool open_label(Windows *w, const Attr *attr, const Shape *open)
-{
-    int k = (int)attr->k;
-    if (attr->axes != 2 || attr->perm[0] <= 0 || attr->perm[1] <= 0 || w->at[k].part != PLAIN) return false;
-    int wide = w->at[k].wide;
-    if (w->n == MAX_RANK) return false;
-    for (int i = w->n++; i > k + 1; i--) w->at[i] = w->at[i - 1];
-    for (int part = 0; part < 2; part++)
-        w->at[k + part] = (Label){wide, part, attr->perm[part], open->size[k + part]};
-    w->open[wide] = true;
-    w->pad[wide] = size_sub(w->pad[wide], attr->lo[0]);
-    return true;
-}
-
-static void permute_labels(Windows *w, const int *perm, bool back)
-{
-    Label old[MAX_RANK];
-    for (int i = 0; i < w->n; i++) old[i] = w->at[i];
-    for (int i = 0; i < w->n; i++) w->at[back ? perm[i] : i] = old[back ? i : perm[i]];
-}
-
-/* A block of the image, zeros around it or cut out of it, along axes that windows see. */
-static bool crop_image(Windows *w, const Node *n, const Shape *small)
-{
-    const Shape *large = &n->type.shape;
-    for (int i = 0; i < large->rank; i++) {
-        if (small->size[i] == large->size[i]) continue;
-        if (!w->open[i]) return false;
-        w->pad[i] = size_add(w->pad[i], n->attr.lo[i]);
-    }
-    return true;
-}
 
 /* ---- the two sides ---- */
 
@@ -63,7 +17,8 @@ static bool is_tap(const Windows *w, int i) { return (i < w->split) == w->taps_f
 static const Label *part_of(const Windows *w, int wide, bool tap)
 {
     for (int i = 0; i < w->n; i++)
-        if (w->at[i].wide == wide && w->at[i].part != PLAIN && is_tap(w, i) == tap) return &w->at[i];
+        if (w->at[i].wide == wide && w->at[i].part != PLAIN && is_tap(w, i) == tap)
+            return &w->at[i];
     return NULL;
 }
 
@@ -139,30 +94,6 @@ static bool split_batch(Windows *w, const Shape *m)
 
 /* ---- windows of an image ---- */
 
-static const Node *strip_window(Windows *w, const Node *v, bool *ok)
-{
-    if (v->op != OP_WINDOW) {
-        label_image(w, &v->type.shape);
-        return v;
-    }
-    const Node *base = strip_window(w, v->in[0], ok);
-    *ok = *ok && open_label(w, &v->attr, &v->type.shape);
-    return base;
-}
-
-const Node *windows_in(const Node *t, Windows *w)
-{
-    const Node *v = t->op == OP_TRANSPOSE ? t->in[0] : t;
-    bool ok = v->op == OP_WINDOW;
-    const Node *x = ok ? strip_window(w, v, &ok) : NULL;
-    if (!ok) return NULL;
-    if (t != v) permute_labels(w, t->attr.perm, false);
-    for (; x->op == OP_PAD; x = x->in[0])
-        if (!crop_image(w, x, &x->in[0]->type.shape)) return NULL;
-    w->image = x->type.shape;
-    return x;
-}
-
 /* Is m[rows, columns] a matrix of windows, or several? Then of which image. */
 static const Node *windows_of(const Node *m, Windows *w)
 {
@@ -171,44 +102,6 @@ static const Node *windows_of(const Node *m, Windows *w)
 }
 
 /* ---- windows added up ---- */
-
-/* Axes of one element that were put in are taken out again. */
-static bool drop_labels(Windows *w, const Node *n)
-{
-    int kept = 0;
-    for (int i = 0; i < w->n; i++) {
-        bool fresh = n->attr.axes >> i & 1;
-        if (fresh && (w->at[i].part == PLAIN || !size_is(w->at[i].size, 1))) return false;
-        if (!fresh) w->at[kept++] = w->at[i];
-    }
-    w->n = kept;
-    return true;
-}
-
-const Node *added_windows(const Node *n, Windows *w)
-{
-    const Node *cut = n->op == OP_SLICE ? n : NULL;
-    if (cut) n = n->in[0];
-    if (n->op != OP_UNWINDOW) return NULL;
-    label_image(w, &n->type.shape);
-    for (; n->op == OP_UNWINDOW; n = n->in[0])
-        if (!open_label(w, &n->attr, &n->in[0]->type.shape)) return NULL;
-    for (int i = 0; cut && i < w->image.rank; i++) {
-        if (cut->type.shape.size[i] == w->image.size[i]) continue;
-        if (!w->open[i]) return NULL;
-        w->pad[i] = size_add(w->pad[i], cut->attr.lo[i]);
-    }
-    if (cut) w->image = cut->type.shape;
-    if (n->op == OP_BROADCAST) {
-        if (!drop_labels(w, n)) return NULL;
-        n = n->in[0];
-    }
-    if (n->op == OP_TRANSPOSE) {
-        permute_labels(w, n->attr.perm, true);
-        n = n->in[0];
-    }
-    return n;
-}
 
 /* Is n windows of a product that are added up? Then of which product. */
 static const Node *unwindowed(const Node *n, Windows *w)
@@ -220,13 +113,6 @@ static const Node *unwindowed(const Node *n, Windows *w)
 }
 
 /* ---- operands and results ---- */
-
-void order_add(Order *o, int i, SizeRef size)
-{
-    o->sizes.size[o->n] = size;
-    o->at[o->n++] = i;
-    o->sizes.rank = o->n;
-}
 
 /* The labels of one side, as they stand. */
 static Order side(const Windows *w, bool taps)
@@ -251,7 +137,8 @@ static Order standard(const Windows *w, bool taps)
     return o;
 }
 
-/* Where each axis of `to` stands in `from`; `before` axes in front and `behind` stay where they are. */
+/* Where each axis of `to` stands in `from`; `before` axes in front and `behind` stay where they
+ * are. */
 static void permutation(const Order *from, const Order *to, int before, int behind, int *perm)
 {
     for (int i = 0; i < before; i++) perm[i] = i;
@@ -276,11 +163,17 @@ static Shape in_groups(const Windows *w, Shape s) { return shape_with(w->groups,
 /* Matrix axis 0 or 1 among the axes of m. */
 static int matrix_axis(const Node *m, int axis) { return m->type.shape.rank - 2 + axis; }
 
-static SizeRef matrix_size(const Node *m, int axis) { return m->type.shape.size[matrix_axis(m, axis)]; }
+static SizeRef matrix_size(const Node *m, int axis)
+{
+    return m->type.shape.size[matrix_axis(m, axis)];
+}
 
 static SizeRef size_or_one(const Label *label) { return label ? label->size : size_const(1); }
 
-static SizeRef axis_size(const Windows *w, int axis) { return axis == NONE_ ? size_const(1) : w->image.size[axis]; }
+static SizeRef axis_size(const Windows *w, int axis)
+{
+    return axis == NONE_ ? size_const(1) : w->image.size[axis];
+}
 
 /* [B, rows, columns, channels] of the image. */
 static Shape image_shape(const Windows *w)
@@ -288,7 +181,8 @@ static Shape image_shape(const Windows *w)
     SizeRef batch = size_const(1);
     for (int i = 0; i < w->n; i++)
         if (w->at[i].part == PLAIN && !is_tap(w, i)) batch = size_mul(batch, w->at[i].size);
-    return (Shape){4, {batch, axis_size(w, w->row), axis_size(w, w->column), axis_size(w, w->channel)}};
+    return (Shape){
+        4, {batch, axis_size(w, w->row), axis_size(w, w->column), axis_size(w, w->channel)}};
 }
 
 static Shape result_shape(const Windows *w, SizeRef maps)
@@ -303,7 +197,9 @@ static Shape result_shape(const Windows *w, SizeRef maps)
 static Shape kernel_shape(const Windows *w, SizeRef maps)
 {
     const Label *p = w->row == NONE_ ? NULL : part_of(w, w->row, true);
-    return (Shape){4, {maps, axis_size(w, w->channel), size_or_one(p), size_or_one(part_of(w, w->column, true))}};
+    return (Shape){
+        4,
+        {maps, axis_size(w, w->channel), size_or_one(p), size_or_one(part_of(w, w->column, true))}};
 }
 
 /* The image's axes as the convolution wants them: group, batch.., row, column, channel. */
@@ -354,7 +250,8 @@ static Node *kernel_operand(Layout *l, const Windows *w, const Node *m, int maps
     return reshape_from_base(l->g, turn(l->g, k, perm), &s);
 }
 
-static Node *conv_node(Layout *l, Op op, const Windows *w, const Node *like, Shape s, Node *a, Node *b)
+static Node *conv_node(Layout *l, Op op, const Windows *w, const Node *like, Shape s, Node *a,
+                       Node *b)
 {
     Attr attr = {0};
     const int axes[2] = {w->row, w->column};
@@ -369,7 +266,8 @@ static Node *conv_node(Layout *l, Op op, const Windows *w, const Node *like, Sha
 }
 
 /* y[outputs, maps] as a matrix; with the maps in front of it, they are the axis that lies last. */
-static Laid forward(Layout *l, const Windows *w, const Node *n, const Node *x, const Node *k, int maps, bool turned)
+static Laid forward(Layout *l, const Windows *w, const Node *n, const Node *x, const Node *k,
+                    int maps, bool turned)
 {
     SizeRef count = matrix_size(k, maps);
     Node *y = conv_node(l, OP_CONV, w, n, in_groups(w, result_shape(w, count)),
@@ -392,7 +290,8 @@ static Node *swap_last(Graph *g, Node *m)
     return turn(g, m, perm);
 }
 
-static Laid kernels(Layout *l, const Windows *w, const Node *n, const Node *x, const Node *dy, int maps, bool turned)
+static Laid kernels(Layout *l, const Windows *w, const Node *n, const Node *x, const Node *dy,
+                    int maps, bool turned)
 {
     SizeRef count = matrix_size(dy, maps);
     Node *k = conv_node(l, OP_CONV_WEIGHTS, w, n, in_groups(w, kernel_shape(w, count)),

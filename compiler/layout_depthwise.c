@@ -1,11 +1,11 @@
 /* layout_depthwise.c - convolutions of each channel by itself.
- * In: windows times a kernel that are summed over the taps, windows times adjoints that are summed over
- * the outputs, or products of both that windows add up; all element by element. Out: the convolution
- * that it is, forward, backward for the weights or backward for the data, of an image whose channels
- * lie innermost, so that no window is ever stored.
+ * In: windows times a kernel that are summed over the taps, windows times adjoints that are summed
+ * over the outputs, or products of both that windows add up; all element by element. Out: the
+ * convolution that it is, forward, backward for the weights or backward for the data, of an image
+ * whose channels lie innermost, so that no window is ever stored.
  *
- * Every axis of the product has a role. The outputs and the taps are the two parts of an axis that is
- * seen through windows; of the others the kernel has those that are channels. */
+ * Every axis of the product has a role. The outputs and the taps are the two parts of an axis that
+ * is seen through windows; of the others the kernel has those that are channels. */
 #include "layout.h"
 
 #include "kernel.h"
@@ -14,7 +14,8 @@ enum { FEWEST_CHANNELS = 4 }; /* with fewer, vectors along the image are better 
 
 typedef enum Role { BATCH, CHANNEL, OUTPUT, TAP } Role;
 
-/* A product with one label and one role for each axis, and its factors: two of image, kernel, result. */
+/* A product with one label and one role for each axis, and its factors: two of image, kernel,
+ * result. */
 typedef struct Alone {
     Windows w;
     Role role[MAX_RANK];
@@ -36,8 +37,8 @@ static int axis_with(const Alone *p, int wide, Role role)
     return NONE_;
 }
 
-/* Every window has outputs, one or two axes have windows, and there are channels enough. A window of
- * one tap may have lost it. */
+/* Every window has outputs, one or two axes have windows, and there are channels enough. A window
+ * of one tap may have lost it. */
 static bool has_roles(Alone *p)
 {
     Windows *w = &p->w;
@@ -67,8 +68,12 @@ static double upper_count(const Alone *p, Role role)
     return n;
 }
 
-/* With one image there are two ways to see it: the parts of the windows that are more are outputs. */
-static bool has_more_outputs(const Alone *p) { return upper_count(p, OUTPUT) >= upper_count(p, TAP); }
+/* With one image there are two ways to see it: the parts of the windows that are more are
+ * outputs. */
+static bool has_more_outputs(const Alone *p)
+{
+    return upper_count(p, OUTPUT) >= upper_count(p, TAP);
+}
 
 /* sum over the taps of windows times kernel */
 static bool is_forward(Alone *p, unsigned folded, const Node *kernel)
@@ -143,8 +148,8 @@ static void add_role(Order *o, const Alone *p, Role role)
         if (p->role[i] == role) add_axis(o, p, i);
 }
 
-/* Axes of the product: batch.., row, column, channels.. of the result; row, column, channels.. of the
- * kernel. */
+/* Axes of the product: batch.., row, column, channels.. of the result; row, column, channels.. of
+ * the kernel. */
 static Order order_of(const Alone *p, Role role)
 {
     Order o = {0};
@@ -190,20 +195,22 @@ static SizeRef wide_size(const Alone *p, int wide)
 
 static Shape image_shape(const Alone *p)
 {
-    return (Shape){4, {role_count(p, BATCH), wide_size(p, p->w.row), wide_size(p, p->w.column),
-                       role_count(p, CHANNEL)}};
+    return (Shape){4,
+                   {role_count(p, BATCH), wide_size(p, p->w.row), wide_size(p, p->w.column),
+                    role_count(p, CHANNEL)}};
 }
 
 static Shape result_shape(const Alone *p)
 {
-    return (Shape){4, {role_count(p, BATCH), part_size(p, p->w.row, OUTPUT),
-                       part_size(p, p->w.column, OUTPUT), role_count(p, CHANNEL)}};
+    return (Shape){4,
+                   {role_count(p, BATCH), part_size(p, p->w.row, OUTPUT),
+                    part_size(p, p->w.column, OUTPUT), role_count(p, CHANNEL)}};
 }
 
 static Shape kernel_shape(const Alone *p)
 {
-    return (Shape){3, {part_size(p, p->w.row, TAP), part_size(p, p->w.column, TAP),
-                       role_count(p, CHANNEL)}};
+    return (Shape){
+        3, {part_size(p, p->w.row, TAP), part_size(p, p->w.column, TAP), role_count(p, CHANNEL)}};
 }
 
 static Node *image_operand(Layout *l, const Alone *p)
