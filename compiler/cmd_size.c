@@ -58,6 +58,7 @@ static const char *equation_of(const Code *c, const Def *d)
     if (leaf_name(d->node) && d->copies.n) text_add(&equation, "%s = ", d->copies.at[0]->name);
     if (leaf_name(d->node)) node_value(&equation, c->names, d->node);
     else node_equation(&equation, c->names, d->node);
+    text_add(&equation, "%s", band_text(d));
     return equation.s ? equation.s : "";
 }
 

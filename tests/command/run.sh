@@ -303,6 +303,11 @@ expect 2 'a function `taken_profile`, which entry `profile` is' "$NNC" compile t
 is "that name without --profile" "$NNC" compile taken.nn -o gen
 expect 2 'no option `--profile`' "$NNC" size timed.nn --profile
 expect 0 "480 000                         960 000         256 000   out = x @ W" "$NNC" size timed.nn --flops
+cat >causal.nn <<'END'
+import std.attention;
+entry scores(x: real[64, 8], y: real[64, 8]) -> real[64, 64] = causal[64]() ? x @ y' : -inf;
+END
+expect 0 "x @ y', only j <= i" "$NNC" size causal.nn --flops
 expect 0 "480 000           1 600         961 600         256 000   out = tanh(x @ W)" "$NNC" size timed.nn --flops
 
 # `require` speaks of the work area that is emitted
