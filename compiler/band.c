@@ -1,8 +1,8 @@
 /* band.c - matrix products of which a mask leaves a band.
  * In: the definitions of an entry. Out: for each product of the runtime the band of columns
- * i + lo .. i + hi of row i beside which nobody wants the result, since all readers choose something
- * else there or multiply it by 0; or the band of terms beside which its left operand is 0. The rest
- * is not computed; where a reader calculates with columns that nobody wants, they are stored as 0. */
+ * i + lo .. i + hi of row i beside which nobody wants the result, since all readers choose
+ * something else there or multiply it by 0; or the band of terms beside which its left operand is
+ * 0. The rest is not computed; columns that a reader calculates with in vain are stored as 0. */
 #include "band.h"
 #include "fuse.h"
 

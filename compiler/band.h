@@ -25,8 +25,8 @@ const Region *region_of(const Regions *r, int p, int q);
 void add_region(Regions *r, Region region);
 /* The larger size, or NULL where that depends on dims. */
 SizeRef larger_size(SizeRef a, SizeRef b);
-/* Axis of the operand that axis `axis` of a broadcast, transpose, slice or reshape counts through, -1
- * for none; and the other way round. */
+/* Axis of the operand that axis `axis` of a broadcast, transpose, slice or reshape counts through,
+ * -1 for none; and the other way round. */
 int operand_axis(const Node *view, int axis);
 int view_axis(const Node *view, int axis);
 /* What is added to an index of such a view to give that of its operand. */

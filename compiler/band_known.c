@@ -1,8 +1,8 @@
 /* band_known.c - which parts of values are one number because of a mask.
- * In: a simplified graph. Out: for every value the half planes x[p] >= x[q] + from of its index x in
- * which it is one known number. They begin at comparisons of indices such as `j <= i`, go through
- * selections and operators that one operand decides, and turn with the axes. What a mask forbids
- * is taken for a finite number: 0 * x is 0 there, and -inf + x is -inf. */
+ * In: a simplified graph. Out: for every value the half planes x[p] >= x[q] + from of its index x
+ * in which it is one known number. They begin at comparisons of indices such as `j <= i`, go
+ * through selections and operators that one operand decides, and turn with the axes. What a mask
+ * forbids is taken for a finite number: 0 * x is 0 there, and -inf + x is -inf. */
 #include "band.h"
 #include "eval.h"
 #include "kernel.h"
