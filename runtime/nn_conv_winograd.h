@@ -20,8 +20,8 @@ enum {
     NN_TILE_OUT = 4, /* outputs of a tile along an axis */
     NN_TILE_IN = 6,
     NN_TILE_ALL = 36,
-    NN_STRIP_PART = 8,  /* tiles of a strip that one thread has at least */
-    NN_STRIP_PARTS = 7, /* of a strip, at most */
+    NN_STRIP_PART = 7,  /* tiles of a strip that one thread has at least */
+    NN_STRIP_PARTS = 8, /* of a strip, at most: even for 2, 4 and 8 threads */
     NN_GROUPS = 8,      /* of channels, for the gradient of kernels, at most */
     NN_PLANE_GAP = 16   /* floats between planes, which else might evict each other */
 };
@@ -376,7 +376,9 @@ static void nn_winograd_sums(const struct nn_winograd *w, const float *x, const 
 {
     const int C = w->s.x[2], O = w->s.y[2], groups = nn_groups_of(C), group = nn_group_of(C);
     const int c0 = first * group, c1 = end < groups ? end * group : C, here = c1 - c0;
-    const int most = NN_STRIP_PART * w->parts * (end - first) / groups;
+    /* as many tiles as fit into its share, which has a part of the channels, but all maps */
+    const int64_t tiles = (int64_t)NN_STRIP_PART * w->parts * (end - first);
+    const int most = (int)(tiles * (C + O) / ((int64_t)groups * (here + O)));
     const int strips = (w->all + most - 1) / most;
     const size_t both = nn_tile_plane(C, O);
     float *v = w->strips + (size_t)first * nn_strip_elements(&w->s, w->parts, groups);
