@@ -121,6 +121,14 @@ void print_routine(Text *out, Routine *r)
 
 /* ---- calls ---- */
 
+/* Is the array const where the call stands? Parameters and states are when the model is. */
+static bool is_const_there(const Sketch *s, const Buffer *b)
+{
+    const Entry *entry = s->e->c->entry;
+    if (b->memory == MEM_SLOT) return !entry->writes && !entry->draws;
+    return !b->writable;
+}
+
 /* The array of the entry in the type that the routine has for it. */
 static const char *argument_text(const Routine *r, const Sketch *s, int i)
 {
@@ -130,7 +138,7 @@ static const char *argument_text(const Routine *r, const Sketch *s, int i)
     b->used = true;
     if (!b->type.shape.rank || b->is_scratch) return b->access;
     if (h->flat || b->type.shape.rank < 2) return array_text(b, &start);
-    if (!b->flat && r->is_const[i] == !b->writable) return b->access;
+    if (!b->flat && r->is_const[i] == is_const_there(s, b)) return b->access;
     return format("(%s)%s", hole_declaration(h, "", r->is_const[i]), b->access);
 }
 
