@@ -63,8 +63,8 @@ void check_memory(Program *p, const Entry *e, bool at_end)
     const Graph *g = e->g;
     const Code *c = NULL;
     if (is_large_with_windows(g)) {
-        Entry *copy = copy_of(e);
         if (!at_end) return;
+        Entry *copy = copy_of(e);
         simplify_entry(copy);
         c = fuse(p, layout(copy));
         g = c->g;
