@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include "arrays.h"
 #include "nn.h"
 
 Suite *suite_runtime_band(void);
@@ -20,30 +21,6 @@ static const int levels[] = {NN_LEVEL_BASE, NN_LEVEL_AVX2, NN_LEVEL_AVX512};
 static const unsigned flag_sets[] = {
     0, NN_CLEAR, NN_ACC, NN_CLEAR | NN_BIAS, NN_BIAS | NN_RELU, NN_ACC | NN_CLEAR | NN_TANH,
 };
-
-static uint64_t random_state = 88172645463325252u;
-
-static int random_below(int n)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (int)((random_state >> 20) % (uint64_t)n);
-}
-
-static double random_value(void) { return random_below(2001) / 1000.0 - 1.0; }
-
-static void *array(size_t count, size_t size)
-{
-    void *p = malloc(count ? count * size : 1);
-    ck_assert_ptr_nonnull(p);
-    return p;
-}
-
-static size_t extent(int rows, int cols, int ld)
-{
-    return rows > 0 && cols > 0 ? (size_t)(rows - 1) * (size_t)ld + (size_t)cols : 0;
-}
 
 static size_t work_of(const Case *c)
 {

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "arrays.h"
 #include "nn.h"
 
 Suite *suite_runtime_conv(void);
@@ -21,16 +22,6 @@ typedef struct Case {
     unsigned flags;
     int form;
 } Case;
-
-static uint64_t random_state = 88172645463325252u;
-
-static int random_below(int n)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (int)((random_state >> 20) % (unsigned)n);
-}
 
 static size_t product(const int *v, int n)
 {
@@ -365,7 +356,7 @@ END_TEST
 /* The relative error of a layer is two to three times that of a direct convolution. */
 static double error_of(const Case *c, int which)
 {
-    random_state = 1;
+    random_start(1);
     Arrays a = arrays_of(c);
     reference(c, &a, which);
     double *want = copy_of(&a, which), error = 0, size = 0;
@@ -405,7 +396,7 @@ START_TEST(bits_of_tiles)
     for (int which = X; which <= Y; which++) {
         Arrays a[2];
         for (int i = 0; i < 2; i++) {
-            random_state = 2;
+            random_start(2);
             a[i] = arrays_of(&c);
             nn_isa_set(levels[1 + i]);
             run_float(&c, &a[i], which);

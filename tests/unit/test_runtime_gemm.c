@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "arrays.h"
 #include "nn.h"
 
 Suite *suite_runtime_gemm(void);
@@ -21,34 +22,6 @@ static const unsigned flag_sets[] = {
     0, NN_ACC, NN_BIAS, NN_ACC | NN_BIAS, NN_RELU, NN_BIAS | NN_RELU,
     NN_BIAS | NN_TANH, NN_BIAS | NN_SIGMOID, NN_ACC | NN_TANH,
 };
-
-static uint64_t random_state = 88172645463325252u;
-
-static unsigned random_below(unsigned n)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (unsigned)(random_state >> 20) % n;
-}
-
-static double random_value(void)
-{
-    return (double)random_below(2001) / 1000.0 - 1.0;
-}
-
-/* an array that ends where its last element ends, so that a sanitizer sees every overrun */
-static void *array(size_t count, size_t size)
-{
-    void *p = malloc(count ? count * size : 1);
-    ck_assert_ptr_nonnull(p);
-    return p;
-}
-
-static size_t extent(int rows, int cols, int ld)
-{
-    return rows > 0 && cols > 0 ? (size_t)(rows - 1) * (size_t)ld + (size_t)cols : 0;
-}
 
 static size_t work_of(const Case *c)
 {
@@ -133,9 +106,9 @@ static void check_case(const Case *c)
 static void check_shape(int form, int M, int N, int K, unsigned flags)
 {
     Case c = {form, M, N, K, 0, 0, 0, flags};
-    c.lda = (form == FORM_TN ? M : K) + (int)random_below(3);
-    c.ldb = (form == FORM_NT ? K : N) + (int)random_below(3);
-    c.ldc = N + (int)random_below(3);
+    c.lda = (form == FORM_TN ? M : K) + random_below(3);
+    c.ldb = (form == FORM_NT ? K : N) + random_below(3);
+    c.ldc = N + random_below(3);
     check_case(&c);
 }
 
@@ -146,8 +119,8 @@ START_TEST(small_shapes)
     for (int M = 0; M <= 18; M++)
         for (int N = 0; N <= 18; N++)
             for (int form = FORM_NN; form <= FORM_TN; form++) {
-                check_shape(form, M, N, (int)random_below(4), flag_sets[random_below(9)]);
-                check_shape(form, M, N, (int)random_below(40), flag_sets[random_below(9)]);
+                check_shape(form, M, N, random_below(4), flag_sets[random_below(9)]);
+                check_shape(form, M, N, random_below(40), flag_sets[random_below(9)]);
             }
 }
 END_TEST
@@ -157,8 +130,8 @@ START_TEST(larger_shapes)
     if (nn_isa_set(levels[_i]) != levels[_i])
         return;
     for (int n = 0; n < 150; n++)
-        check_shape((int)random_below(3), (int)random_below(70), (int)random_below(150),
-                    (int)random_below(80), flag_sets[random_below(9)]);
+        check_shape(random_below(3), random_below(70), random_below(150),
+                    random_below(80), flag_sets[random_below(9)]);
     for (int flag = 0; flag < 9; flag++)
         for (int form = FORM_NN; form <= FORM_TN; form++)
             check_shape(form, 13 + flag, 33, 530, flag_sets[flag]);
@@ -171,7 +144,7 @@ START_TEST(lanes)
     if (nn_isa_set(levels[_i]) != levels[_i])
         return;
     for (int n = 0; n < 150; n++)
-        check_shape(FORM_NT, (int)random_below(70), (int)random_below(n % 2 ? 16 : 60),
+        check_shape(FORM_NT, random_below(70), (int)random_below(n % 2 ? 16 : 60),
                     60 + (int)random_below(n % 2 ? 60 : 200), flag_sets[random_below(9)]);
     for (int flag = 0; flag < 9; flag++)
         check_shape(FORM_NT, 9, 300, 1031, flag_sets[flag]);
@@ -184,8 +157,8 @@ START_TEST(turned)
     if (nn_isa_set(levels[_i]) != levels[_i])
         return;
     for (int n = 0; n < 90; n++)
-        check_shape(FORM_TN, 30 + (int)random_below(120), 1 + (int)random_below(15),
-                    14 + (int)random_below(40), flag_sets[n % 9]);
+        check_shape(FORM_TN, 30 + random_below(120), 1 + random_below(15),
+                    14 + random_below(40), flag_sets[n % 9]);
 }
 END_TEST
 
@@ -206,9 +179,9 @@ END_TEST
 START_TEST(scratch_grows)
 {
     for (int n = 0; n < 2000; n++) {
-        int M = (int)random_below(2000), N = (int)random_below(2000), K = (int)random_below(2000);
-        int m = M - (int)random_below((unsigned)M + 1), k = K - (int)random_below((unsigned)K + 1);
-        int j = N - (int)random_below((unsigned)N + 1);
+        int M = random_below(2000), N = random_below(2000), K = random_below(2000);
+        int m = M - random_below(M + 1), k = K - random_below(K + 1);
+        int j = N - random_below(N + 1);
         ck_assert_uint_le(nn_gemm_nn_work(m, j, k), nn_gemm_nn_work(M, N, K));
         ck_assert_uint_le(nn_gemm_nt_work(m, j, k), nn_gemm_nt_work(M, N, K));
         ck_assert_uint_le(nn_gemm_tn_work(m, j, k), nn_gemm_tn_work(M, N, K));
