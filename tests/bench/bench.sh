@@ -179,6 +179,9 @@ grown() {
 products() {
     flags="-O2 -I$runtime"
     $cc $flags -o "$out/product" "$here/product.c" "$build/libnnrt.a" -lm
+    # OpenBLAS takes processors with AVX-512 that it does not know for ones without
+    core=
+    ! grep -qs avx512f /proc/cpuinfo || core=OPENBLAS_CORETYPE=SkylakeX
     tasks=
     for size in 1024x1024x1024 256x256x256 64x784x256 64x256x10 32x128x128 1x784x256 4096x27x16 16x16x16 8x8x8; do
         for form in nn nt tn; do tasks="$tasks $form:$size"; done
@@ -191,7 +194,7 @@ nnc $out/product$tasks"
         if $cc $flags -D"${library%:*}" -o "$out/product.$lib" "$here/product.c" "$build/libnnrt.a" $link -lm \
             2>>"$out/products.log"; then
             list="$list
-$lib OMP_NUM_THREADS=$THREADS OPENBLAS_NUM_THREADS=$THREADS OPENBLAS_CORETYPE=SkylakeX $out/product.$lib$tasks"
+$lib OMP_NUM_THREADS=$THREADS OPENBLAS_NUM_THREADS=$THREADS $core $out/product.$lib$tasks"
         else
             echo "bench: no $lib" >&2
         fi
