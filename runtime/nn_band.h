@@ -79,9 +79,9 @@ NN_INLINE void nn_band_tile(const struct nn_banded *q, const struct nn_band_part
 {
 #if NN_LEVEL > 0
     struct nn_panel p = {q->ras, q->cas, part->rbs, q->ldc, terms, 0, bias, part->flags,
-                         1,      0,      0,         0};
+                         1,      0,      0,         0,      0};
     if (!nn_one_panel(&p, m, n, a, b, c))
-        nn_columns(&p, m, n, a, b, part->rbs, c, bias, 0, NULL);
+        nn_columns(&p, m, n, a, b, part->rbs, c, bias);
 #else
     nn_plain(m, n, terms, a, q->ras, q->cas, b, part->rbs, part->cbs, c, q->ldc, bias,
              part->flags);

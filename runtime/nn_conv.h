@@ -154,9 +154,9 @@ static void nn_strip_f(const struct nn_strip *s, const void *a, const void *b, v
     for (int i = 0; i < s->times; i++, A += s->a_step, C += s->c_step) {
 #if NN_LEVEL > 0
         struct nn_panel p = {s->ras,   s->cas,    s->ldb, s->ldc, s->K, 0, bias,
-                             s->flags, s->blocks, s->aos, s->bos, 0};
+                             s->flags, s->blocks, s->aos, s->bos, 0, 0};
         if (!nn_one_panel(&p, s->M, s->N, A, B, C))
-            nn_columns(&p, s->M, s->N, A, B, s->ldb, C, bias, 0, NULL);
+            nn_columns(&p, s->M, s->N, A, B, s->ldb, C, bias);
 #else
         const int n = s->K > 0 && s->blocks > 0 ? s->blocks : 1;
         for (int t = 0; t < n; t++)

@@ -70,7 +70,7 @@ NN_NOINLINE void nn_part(nn_product_fn *f, int copies, int M, int N, int K, cons
                          size_t lda, const float *B, size_t ldb, float *C, size_t ldc,
                          const float *bias, unsigned flags)
 {
-    float ws[NN_BLOCK_K * NN_BLOCK_N];
+    float ws[NN_SCRATCH];
     f(M, N, K, A, lda, B, ldb, C, ldc, bias, flags, copies ? ws : NULL);
 }
 #endif
@@ -103,7 +103,7 @@ static void nn_share(nn_product_fn *f, size_t step, int M, int N, int K, const f
 /* Rows of a band, in sixteens, with scratch of the thread's own where there are several. */
 NN_NOINLINE void nn_band_share(const struct nn_banded *q, float *ws, int from, int to)
 {
-    NN_OWN_SCRATCH(ws, NN_BLOCK_K * NN_BLOCK_N * sizeof(float));
+    NN_OWN_SCRATCH(ws, NN_SCRATCH * sizeof(float));
     to *= NN_BAND_ROWS;
     NN_CALL(nn_band_rows)(q, ws, from * NN_BAND_ROWS, to < q->M ? to : q->M);
 }
@@ -333,19 +333,17 @@ NN_API void nn_gemm_tn_band_d(int M, int N, int K, const double *A, int lda, con
 
 NN_API size_t nn_gemm_nn_work(int M, int N, int K)
 {
-    return NN_COPIES_B(M, N, K) ? NN_BLOCK_K * NN_BLOCK_N * sizeof(float) : 0;
+    return (size_t)nn_room_nn(M, N, K) * sizeof(float);
 }
 
 NN_API size_t nn_gemm_nt_work(int M, int N, int K)
 {
-    int k = K < NN_BLOCK_K ? K : NN_BLOCK_K;
-    int n = N < NN_BLOCK_N ? (N + 15) / 16 * 16 : NN_BLOCK_N;
-    return M > NN_FEW_ROWS ? (size_t)k * (size_t)n * sizeof(float) : 0;
+    return (size_t)nn_room_nt(M, N, K) * sizeof(float);
 }
 
 NN_API size_t nn_gemm_tn_work(int M, int N, int K)
 {
-    return NN_COPIES_A(M, N, K) ? NN_BLOCK_KA * (NN_BLOCK_M + NN_BLOCK_N) * sizeof(float) : 0;
+    return (size_t)nn_room_tn(M, N, K) * sizeof(float);
 }
 
 NN_API size_t nn_gemm_nn_work_d(int M, int N, int K)

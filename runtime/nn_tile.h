@@ -36,6 +36,7 @@ struct nn_panel {
     int blocks;        /* products that are added up, aos and bos apart in A and B */
     size_t aos, bos;
     unsigned fetch;    /* NN_FETCH_..: what is not in the nearer caches and is asked for in time */
+    size_t tile;       /* from one tile of A to the next; 0: as many rows as it has */
 };
 
 enum {
@@ -212,7 +213,7 @@ NN_INLINE void nn_chunks(const int mr, const int nv, const int masked, const int
         if (p->flags & (NN_TANH | NN_SIGMOID))
             for (int i = 0; i < mr; i++)
                 nn_act_row(c + (size_t)i * p->ldc, (nv - 1) * NN_VL + p->tail, p->flags);
-        a += (size_t)mr * p->ras;
+        a += p->tile ? p->tile : (size_t)mr * p->ras;
         c += (size_t)mr * p->ldc;
     }
 }

@@ -138,6 +138,19 @@ START_TEST(larger_shapes)
 }
 END_TEST
 
+/* rows and columns enough for copies of the operands, in several blocks of k */
+START_TEST(copied_shapes)
+{
+    if (nn_isa_set(levels[_i]) != levels[_i])
+        return;
+    for (int n = 0; n < 18; n++)
+        check_shape(n % 3, 90 + random_below(150), 90 + random_below(60), 40 + random_below(500),
+                    flag_sets[n % 9]);
+    for (int form = FORM_NN; form <= FORM_TN; form++)
+        check_shape(form, 96, 1100, 48, NN_BIAS);
+}
+END_TEST
+
 /* nt with few columns, or with few rows for its K, sums in lanes */
 START_TEST(lanes)
 {
@@ -240,6 +253,32 @@ START_TEST(bits_of_a_row)
 }
 END_TEST
 
+/* Rows first .. first + 2 of a product that copies its operands are those of a product of three rows,
+ * which does not; and no scratch is as good. */
+START_TEST(bits_of_copies)
+{
+    enum { M = 130, N = 140, K = 610 };
+    float *A = array(M * K, 4), *B = array(N * K, 4), *C = array(M * N, 4), *few = array(M * N, 4);
+    for (int i = 0; i < M * K; i++)
+        A[i] = (float)random_value();
+    for (int i = 0; i < N * K; i++)
+        B[i] = (float)random_value();
+    nn_isa_set(levels[_i]);
+    for (int tn = 0; tn <= 1; tn++) {
+        Case c = {tn ? FORM_TN : FORM_NN, M, N, K, tn ? M : K, N, N, 0};
+        run(&c, A, B, C, NULL);
+        (tn ? nn_gemm_tn : nn_gemm_nn)(M, N, K, A, c.lda, B, N, few, N, NULL, 0, NULL);
+        ck_assert_mem_eq(C, few, M * N * sizeof *C);
+        for (int first = 0; first < M; first += 40) {
+            (tn ? nn_gemm_tn : nn_gemm_nn)(3, N, K, A + (tn ? first : first * K), c.lda, B, N, few,
+                                           N, NULL, 0, NULL);
+            ck_assert_mem_eq(C + first * N, few, 3 * N * sizeof *C);
+        }
+    }
+    free(A), free(B), free(C), free(few);
+}
+END_TEST
+
 /* relu keeps NaN, as the elementwise maximum does */
 START_TEST(not_a_number)
 {
@@ -258,12 +297,14 @@ Suite *suite_runtime_gemm(void)
     TCase *t = tcase_create("gemm");
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, small_shapes, 0, 3);
+    tcase_add_loop_test(t, copied_shapes, 0, 3);
     tcase_add_loop_test(t, larger_shapes, 0, 3);
     tcase_add_loop_test(t, lanes, 0, 3);
     tcase_add_loop_test(t, turned, 0, 3);
     tcase_add_loop_test(t, copied_operands, 0, 3);
     tcase_add_test(t, scratch_grows);
     tcase_add_test(t, bits_of_a_row);
+    tcase_add_loop_test(t, bits_of_copies, 0, 3);
     tcase_add_test(t, not_a_number);
     suite_add_tcase(s, t);
     return s;
