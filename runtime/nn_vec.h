@@ -147,9 +147,29 @@ NN_INLINE nn_vf nn_vload_some(const float *p, nn_vmask m)
     return _mm256_maskload_ps(p, m);
 }
 
+/* In pieces: a masked store takes AMD's processors longer than three others. */
 NN_INLINE void nn_vstore_some(float *p, nn_vf v, nn_vmask m)
 {
-    _mm256_maskstore_ps(p, m, v);
+    int lanes = _mm256_movemask_ps(_mm256_castsi256_ps(m));
+    __m128 part = _mm256_castps256_ps128(v);
+    if (lanes & 0x80) {
+        nn_vstore(p, v);
+        return;
+    }
+    if (lanes & 8) {
+        _mm_storeu_ps(p, part);
+        part = _mm256_extractf128_ps(v, 1);
+        p += 4;
+        lanes >>= 4;
+    }
+    if (lanes & 2) {
+        _mm_storel_pi((__m64 *)p, part);
+        part = _mm_movehl_ps(part, part);
+        p += 2;
+        lanes >>= 2;
+    }
+    if (lanes & 1)
+        _mm_store_ss(p, part);
 }
 
 NN_INLINE nn_vf nn_vfma(nn_vf a, nn_vf b, nn_vf c)
