@@ -1,15 +1,16 @@
 /* nn_copies.h - copies of operands in the order in which tiles read them, for one pass.
  *
- * In come rows that lie far apart, out go a panel of B or the rows of A that a tile multiplies, element
- * after element.  Empty at level 0.  Meant to be included inside `#ifdef NN_ISA`, after nn_vec.h. */
+ * In come rows that lie far apart, out go a panel of B or the rows of A that a tile multiplies,
+ * element after element.  Empty at level 0.  Meant to be included inside `#ifdef NN_ISA`, after
+ * nn_vec.h. */
 #if defined NN_ISA && NN_LEVEL > 0
 
 #define nn_copy_panel NN_NAME(nn_copy_panel)
 #define nn_transpose_panel NN_NAME(nn_transpose_panel)
 #define nn_copy_tile NN_NAME(nn_copy_tile)
 
-/* d[K][nv vectors] = B[K][nv vectors], dense.  The next panel is asked for: its rows lie too far apart
- * for the processor to see them coming. */
+/* d[K][nv vectors] = B[K][nv vectors], dense.  The next panel is asked for: its rows lie too far
+ * apart for the processor to see them coming. */
 NN_NOINLINE void nn_copy_panel(float *NN_RESTRICT d, const float *NN_RESTRICT b, size_t ldb, int K,
                                int nv, int tail)
 {

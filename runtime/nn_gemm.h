@@ -2,15 +2,16 @@
  *
  * In come the operands of nn_gemm_nn, nt and tn, out goes C.  Operands are used where they are, but
  *   nt copies B, transposed, because tiles read rows of it;
- *   rows of B as long as 2 KiB or a multiple are copied, because they evict each other from the cache;
- *   with narrow vectors, where a panel of B is one line of the cache wide, k is taken in blocks that
- *   stay in the first-level cache, and where there are rows enough to read them again, B and for tn
- *   A are copied in the order in which tiles read them.
- * Large operands are asked for a tile or a panel ahead, as they may have to come from memory.  Sums run
- * over k in order, and C is kept in float between blocks of k, so that none of this changes a bit;
- * only nt of the sizes NN_IN_LANES sums in 16 lanes instead.  Without vector
- * types (level 0) plain loops give the bits that tiles without FMA give.  Meant to be
- * included inside `#ifdef NN_ISA`, after nn_math.h and nn_reduce.h. */
+ *   rows of B that lie a multiple of 2 KiB apart are copied, as they evict each other from the
+ *   cache;
+ *   with narrow vectors, where a panel of B is one line of the cache wide, k is taken in blocks
+ *   that stay in the first-level cache, and where there are rows enough to read them again, B and
+ *   for tn A are copied in the order in which tiles read them.
+ * Large operands are asked for a tile or a panel ahead, as they may have to come from memory.  Sums
+ * run over k in order, and C is kept in float between blocks of k, so that none of this changes a
+ * bit; only nt of the sizes NN_IN_LANES sums in 16 lanes instead.  Without vector types (level 0)
+ * plain loops give the bits that tiles without FMA give.  Meant to be included inside
+ * `#ifdef NN_ISA`, after nn_math.h and nn_reduce.h. */
 #ifdef NN_ISA
 #include "nn_vec.h"
 #include "nn_tile.h"
@@ -94,8 +95,8 @@ static inline int nn_room_tn(int M, int N, int K)
 }
 #endif
 
-/* A panel of two vectors is a line of the cache wide or less: its rows are lines far apart, and what is
- * read of them should fit the first-level cache.  Wide vectors read several lines of each. */
+/* A panel of two vectors is a line of the cache wide or less: its rows are lines far apart, and what
+ * is read of them should fit the first-level cache.  Wide vectors read several lines of each. */
 #undef NN_NARROW
 #define NN_NARROW (NN_VL < 16)
 
@@ -175,8 +176,8 @@ NN_NOINLINE void nn_columns(struct nn_panel *p, int M, int N, const float *A, co
     }
 }
 
-/* C[M][vectors first .. end - 1] for one block of k, with panels of B one behind the other in ws.  With
- * narrow vectors some rows of A at a time, for all panels. */
+/* C[M][vectors first .. end - 1] for one block of k, with panels of B one behind the other in ws.
+ * With narrow vectors some rows of A at a time, for all panels. */
 NN_NOINLINE void nn_panels(struct nn_panel *p, int M, int N, int first, int end, const float *A,
                           const float *ws, float *C, const float *bias)
 {
@@ -195,8 +196,8 @@ NN_NOINLINE void nn_panels(struct nn_panel *p, int M, int N, int first, int end,
     }
 }
 
-/* The same with B copied, or transposed when turned: as many panels at once as there is room for, with
- * wide vectors one. */
+/* The same with B copied, or transposed when turned: as many panels at once as there is room for,
+ * with wide vectors one. */
 NN_NOINLINE void nn_copied_columns(struct nn_panel *p, int M, int N, const float *A, const float *B,
                                    size_t ldb, float *C, const float *bias, int turned, float *ws,
                                    int room)
@@ -285,8 +286,8 @@ NN_NOINLINE void nn_product_turned(int M, int N, int K, const float *A, size_t l
     }
 }
 
-/* C[M][N] of tn for one block of k: A in tiles of at most `most` rows, one after the other in ws, and
- * one panel of B after the other behind them. */
+/* C[M][N] of tn for one block of k: A in tiles of at most `most` rows, one after the other in ws,
+ * and one panel of B after the other behind them. */
 static void nn_tiles(struct nn_panel *p, int M, int N, int most, const float *A, size_t lda,
                      const float *B, size_t ldb, float *C, const float *bias, float *ws)
 {
@@ -350,8 +351,8 @@ static void nn_product_far(int M, int N, int K, const float *A, size_t lda, cons
             for (int k = 0; k < p.K; k++)
                 memcpy(ws + (size_t)k * NN_BLOCK_M, A + (size_t)(k0 + k) * lda + m0,
                        (size_t)m * sizeof *ws);
-            nn_copied_columns(&p, m, N, ws, B + (size_t)k0 * ldb, ldb, C + (size_t)m0 * ldc, bias, 0,
-                              ws + NN_BLOCK_KA * NN_BLOCK_M, room);
+            nn_copied_columns(&p, m, N, ws, B + (size_t)k0 * ldb, ldb, C + (size_t)m0 * ldc, bias,
+                              0, ws + NN_BLOCK_KA * NN_BLOCK_M, room);
         }
     }
 }

@@ -233,8 +233,8 @@ static void nn_share_strips(const struct nn_winograd *w, const float *x, float *
 NN_API void nn_gemm_nn(int M, int N, int K, const float *A, int lda, const float *B, int ldb,
                        float *C, int ldc, const float *bias, unsigned flags, void *ws)
 {
-    nn_share(NN_CALL(nn_product), (size_t)lda, M, N, K, A, (size_t)lda, B, (size_t)ldb, C, (size_t)ldc,
-             bias, flags, (float *)ws);
+    nn_share(NN_CALL(nn_product), (size_t)lda, M, N, K, A, (size_t)lda, B, (size_t)ldb, C,
+             (size_t)ldc, bias, flags, (float *)ws);
 }
 
 NN_API void nn_gemm_nt(int M, int N, int K, const float *A, int lda, const float *B, int ldb,

@@ -29,8 +29,8 @@ typedef void nn_panel_fn(const struct nn_panel *p, const float *a, const float *
     I(1, 4) I(2, 4) I(1, 8)
 #endif
 
-/* Left alone, gcc computes the addresses of all rows of C before the sums and keeps them on the stack,
- * which costs a tile as much as a step of its sums. */
+/* Left alone, gcc computes the addresses of all rows of C before the sums and keeps them on the
+ * stack, which costs a tile as much as a step of its sums. */
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC push_options
 #pragma GCC optimize("no-tree-pre", "no-code-hoisting")
@@ -40,7 +40,7 @@ typedef void nn_panel_fn(const struct nn_panel *p, const float *a, const float *
     static void NN_PANEL(mr, nv, m)(const struct nn_panel *p, const float *a, const float *b, \
                                     float *c, int chunks)                                     \
     {                                                                                         \
-        nn_chunks(mr, nv, m, mr > 3, p, a, b, c, chunks);                                            \
+        nn_chunks(mr, nv, m, mr > 3, p, a, b, c, chunks);                                     \
     }
 #define NN_MASKED(mr, nv) NN_PANEL_DEFINE(mr, nv, 1)
 NN_INSTANCES(NN_MASKED)
