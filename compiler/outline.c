@@ -3,8 +3,9 @@
  * place of the arrays, scalars and locals it uses; kernels with the same text and the same types in
  * their holes are equal. Out: for each set of equal kernels that is worth it, and for each loop that
  * threads may share, a routine; its kernels call it. An array that a kernel reads and writes is one
- * hole, so equal kernels also agree in what they update in place. Arguments may share memory, as the
- * plan says, so they are never `restrict`. Elementwise kernels are written over flat arrays: one
+ * hole, so equal kernels also agree in what they update in place. The plan may let an array take the
+ * place of another that ends there; where it does so in no use of a routine, its arguments are
+ * `restrict`, without which compilers keep loads and stores of short loops in order. Elementwise kernels are written over flat arrays: one
  * routine serves all shapes. */
 #include "outline.h"
 
@@ -196,7 +197,7 @@ bool is_by_value(const Hole *h)
     return b && !b->type.shape.rank && !b->is_scratch && !pointer;
 }
 
-const char *hole_declaration(const Hole *h, const char *name, bool is_const)
+const char *hole_declaration(const Hole *h, const char *name, bool is_const, const char *qualifier)
 {
     Text out = {0};
     Buffer b = *h->buffer;
@@ -208,7 +209,7 @@ const char *hole_declaration(const Hole *h, const char *name, bool is_const)
         declare_array(&out, &b);
         return format("%.*s", (int)strcspn(out.s + 4, ";"), out.s + 4);
     }
-    if (!is_by_value(h)) return pointer_declaration(&b, name, "");
+    if (!is_by_value(h)) return pointer_declaration(&b, name, qualifier);
     bool local = b.memory == MEM_STACK || b.memory == MEM_ROW;
     return format("%s %s", local ? scalar_type(&b) : c_type(b.type.elem), name);
 }
@@ -221,7 +222,7 @@ static const char *key_of(const Sketch *s)
         const Hole *h = &s->holes.at[i];
         if (!h->buffer) continue;
         text_add(&key, "%d: %s %s %ld\n", i, is_argument(h) ? "given" : "local",
-                 hole_declaration(h, "", !h->written), h->buffer->is_scratch ? h->buffer->bytes : 0);
+                 hole_declaration(h, "", !h->written, ""), h->buffer->is_scratch ? h->buffer->bytes : 0);
     }
     for (int i = 0; i < s->lines.n; i++) text_add(&key, "%s\n", s->lines.at[i]);
     return key.s;
@@ -366,6 +367,32 @@ static Routine *routine_for(RoutineList *all, const Sketch *s)
     return r;
 }
 
+static bool share_memory(const Buffer *a, const Buffer *b)
+{
+    return a->memory == MEM_WORK && b->memory == MEM_WORK && a->offset < b->offset + b->bytes &&
+           b->offset < a->offset + a->bytes;
+}
+
+/* Does an array that the kernel writes share memory with another? */
+static bool has_overlap(const Sketch *s)
+{
+    for (int i = 0; i < s->holes.n; i++)
+        for (int k = 0; k < s->holes.n; k++) {
+            const Hole *a = &s->holes.at[i], *b = &s->holes.at[k];
+            if (i == k || !is_argument(a) || !is_argument(b)) continue;
+            bool writes = a->written || a->buffer->is_scratch;
+            if (writes && share_memory(a->buffer, b->buffer)) return true;
+        }
+    return false;
+}
+
+static bool is_apart(const Routine *r)
+{
+    for (int i = 0; i < r->uses.n; i++)
+        if (has_overlap(r->uses.at[i])) return false;
+    return true;
+}
+
 /* Several kernels, or one loop for several threads. */
 static bool is_worth_it(const Routine *r)
 {
@@ -411,6 +438,7 @@ void find_routines(Emit **emits, int n, Identifiers *functions)
         Routine *r = all.at[i];
         if (is_worth_it(r)) {
             r->passes = known_passes(r);
+            r->apart = is_apart(r);
             name_routine(r, functions);
         } else
             for (int k = 0; k < r->uses.n; k++) r->uses.at[k]->routine = NULL;

@@ -47,6 +47,7 @@ struct Routine {
     const char *first, *last; /* names of the arguments of the range, or of n */
     const char **names;       /* by hole */
     bool *is_const;           /* by hole: what its array of rows is declared as */
+    bool apart;               /* no array that is written shares memory with another */
     bool printed;
 };
 
@@ -58,8 +59,9 @@ const char *fill_holes(const char *line, const char *const *names);
 /* Is it handed to the routine, rather than one of its locals? */
 bool is_argument(const Hole *h);
 bool is_by_value(const Hole *h); /* a scalar that is only read */
-/* The declaration of the hole in the routine, under a name. */
-const char *hole_declaration(const Hole *h, const char *name, bool is_const);
+/* The declaration of the hole in the routine, under a name, with "NN_RESTRICT " or "". */
+const char *hole_declaration(const Hole *h, const char *name, bool is_const,
+                             const char *qualifier);
 
 /* ---- outline_name.c ---- */
 

@@ -51,7 +51,8 @@ static const char *head_text(const Routine *r)
     for (int k = 0; k < order.n; k++, sep = ", ") {
         const int i = order.at[k];
         text_add(&head, "%s%s", sep,
-                 hole_declaration(&s->holes.at[i], r->names[i], r->is_const[i]));
+                 hole_declaration(&s->holes.at[i], r->names[i], r->is_const[i],
+                                  r->apart ? "NN_RESTRICT " : ""));
     }
     text_add(&head, ")");
     return head.s;
@@ -67,7 +68,7 @@ static void print_locals(Text *out, const Routine *r)
         if (own)
             text_add(out, "    NN_OWN_SCRATCH(%s, %ld);\n", r->names[i], h->buffer->bytes);
         else if (h->buffer && !is_argument(h))
-            text_add(out, "    %s;\n", hole_declaration(h, r->names[i], false));
+            text_add(out, "    %s;\n", hole_declaration(h, r->names[i], false, ""));
         else
             continue;
         any = true;
@@ -139,7 +140,7 @@ static const char *argument_text(const Routine *r, const Sketch *s, int i)
     if (!b->type.shape.rank || b->is_scratch) return b->access;
     if (h->flat || b->type.shape.rank < 2) return array_text(b, &start);
     if (!b->flat && r->is_const[i] == is_const_there(s, b)) return b->access;
-    return format("(%s)%s", hole_declaration(h, "", r->is_const[i]), b->access);
+    return format("(%s)%s", hole_declaration(h, "", r->is_const[i], ""), b->access);
 }
 
 const char *call_text(Emit *e, const Sketch *s)

@@ -159,10 +159,21 @@ START_TEST(routines_are_called_as_the_layer)
                          "training entry train(x: real[64, 20], y: real[64, 5]) {\n"
                          "  update params = Adam(params, grad(mean((net(x) - y)^2), params));\n}\n");
     ck_assert_int_eq(routines(c), 1);
-    ck_assert_int_eq(count(c, "void NN_NAME(train_Adam)(int n, int32_t k, const float *g,"), 1);
+    ck_assert_int_eq(count(c, "void NN_NAME(train_Adam)(int n, int32_t k, const float *NN_RESTRICT g,"), 1);
     ck_assert_int_eq(count(c, " *   m1 = 0.9 * m + 0.1 * g\n"), 1);
     ck_assert_int_eq(count(c, " *   update p = p - step * m1"), 1);
     ck_assert_int_eq(count(c, "NN_NAME(train_Adam)("), 5);
+}
+END_TEST
+
+/* The plan puts s where h was: only in the other entry do the arrays have places of their own. */
+START_TEST(arrays_in_one_place_are_not_restrict)
+{
+    const char *c = c_of("entry in_place(x: real[300, 400], W: real[400, 400]) -> real[300, 400] {\n"
+                         "  h = x @ W;\n  s = exp(h) / (1 + h * h);\n  return s @ W;\n}\n"
+                         "entry apart(h: real[300, 400]) -> real[300, 400] = exp(h) + h;\n");
+    ck_assert_int_eq(count(c, "(int from, int to, const float *h, float *s)"), 1);
+    ck_assert_int_eq(count(c, "(int from, int to, const float *NN_RESTRICT h,"), 1);
 }
 END_TEST
 
@@ -190,6 +201,7 @@ Suite *suite_outline(void)
     tcase_add_test(t, calls_that_would_be_felt_stay_in_line);
     tcase_add_test(t, threads_share_each_loop);
     tcase_add_test(t, routines_are_called_as_the_layer);
+    tcase_add_test(t, arrays_in_one_place_are_not_restrict);
     tcase_add_test(t, entries_share_routines);
     suite_add_tcase(s, t);
     return s;
