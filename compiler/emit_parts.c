@@ -124,9 +124,10 @@ static void close_parts(Emit *e, SizeRef inner)
     body.passes = inner;
     *out = e->whole;
     if (parts_are_independent(e->k) && share_loop(e, &body, parts, NULL)) return;
-    vec_push(&out->lines, format("for (int %s = 0; %s < %ld; %s++) {", e->part, e->part, e->k->parts,
-                                 e->part));
-    for (int i = 0; i < body.lines.n; i++) vec_push(&out->lines, format("    %s", body.lines.at[i]));
+    vec_push(&out->lines,
+             format("for (int %s = 0; %s < %ld; %s++) {", e->part, e->part, e->k->parts, e->part));
+    for (int i = 0; i < body.lines.n; i++)
+        vec_push(&out->lines, format("    %s", body.lines.at[i]));
     vec_push(&out->lines, "}");
     out->statements++;
 }
