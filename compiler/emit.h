@@ -25,6 +25,7 @@ typedef struct Count {
 /* One loop body; scope 0 is the kernel outside its loops. */
 typedef struct Scope {
     Var var; /* of the loop */
+    bool is_part; /* it runs through the rows of a part */
     Lines lines;
     int statements;
     bool declares;
@@ -57,6 +58,10 @@ typedef struct Emit {
     const Kernel *k;       /* being written */
     VEC(Buffer *) scalars; /* MEM_STACK scalars: declared before everything */
     double cost;           /* of the loop being written, in nanoseconds; 0: that of copying */
+    bool in_part;             /* of a kernel that is cut: what is written is a part of its loop, */
+    const char *part;         /* of this number, */
+    Scope whole;              /* behind what stands here, */
+    Buffer **sums;            /* with these sums, by the place of the definition in the kernel */
     int n_loops;              /* of the kernel that can be shared, so far */
     struct Sketch *sketch;    /* being written instead of the kernel itself, or NULL */
     struct Sketch **sketches; /* by Kernel.order */
@@ -173,6 +178,16 @@ bool share_loop(Emit *e, const Scope *s, SizeRef size, const char *pragma);
 
 /* The nanoseconds of one pass as C text; is the loop worth several threads? */
 const char *share_cost(const Emit *e, const Scope *s, SizeRef size, bool *worth);
+
+/* ---- emit_parts.c ---- */
+
+/* In front of and behind the loops over rows of a kernel that is cut into parts. */
+void begin_part(Emit *e);
+void end_part(Emit *e);
+/* The head of the loop over the rows of a part. */
+const char *part_head(const Emit *e, const Scope *s, SizeRef size);
+/* What a sum over rows is added up in. */
+Buffer *sum_of(const Emit *e, const Def *d);
 
 /* ---- outline.c ---- */
 

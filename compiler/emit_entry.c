@@ -18,6 +18,9 @@ static const char *name_of_buffer(const Emit *e, const Buffer *b)
 {
     for (int i = 0; i < e->c->defs.n; i++)
         if (e->c->defs.at[i]->home == b) return e->c_name[e->c->defs.at[i]->node->id];
+    for (int i = 0; i < e->c->defs.n; i++)
+        if (e->c->defs.at[i]->parts == b)
+            return format("%s_parts", e->c_name[e->c->defs.at[i]->node->id]);
     return b->name ? c_identifier(b->name) : "t";
 }
 

@@ -140,7 +140,8 @@ static void finish_fold(Emit *e, const Def *d, const FoldShape *f, Frag part)
     const Shape *s = &d->node->type.shape;
     Index ix = value_index(e, d);
     if (f->in_memory) {
-        step(e, d->node, element_text(d->home, s, &ix), d->home, part);
+        Buffer *to = f->over_rows ? sum_of(e, d) : d->home;
+        step(e, d->node, element_text(to, s, &ix), to, part);
         return;
     }
     if (!f->kept && part.s[strcspn(part.s, "(")]) {

@@ -77,8 +77,9 @@ void close_loop(Emit *e, SizeRef size, bool independent)
     out->passes = out->passes ? size_add(out->passes, all) : all;
     if (independent && e->depth == 0 && share_loop(e, s, size, pragma)) return;
     if (pragma) vec_push(&out->lines, pragma);
-    vec_push(&out->lines, format("for (int %s = 0; %s < %s; %s++)%s", v, v, c_size(size), v,
-                                 braces ? " {" : ""));
+    const char *head = format("for (int %s = 0; %s < %s; %s++)", v, v, c_size(size), v);
+    if (s->is_part) head = part_head(e, s, size);
+    vec_push(&out->lines, format("%s%s", head, braces ? " {" : ""));
     for (int i = 0; i < s->lines.n; i++) vec_push(&out->lines, format("    %s", s->lines.at[i]));
     if (braces) vec_push(&out->lines, "}");
     out->statements++;
@@ -351,8 +352,8 @@ static void emit_group(Emit *e, const Group *g)
             continue;
         }
         Index ix = value_index(e, d);
-        step(e, d->node, element_text(d->home, &d->node->type.shape, &ix), d->home,
-             element_of(e, d));
+        Buffer *sum = sum_of(e, d);
+        step(e, d->node, element_text(sum, &d->node->type.shape, &ix), sum, element_of(e, d));
     }
     store_kept(e);
     for (int i = g->inner.rank; i-- > 0;)
@@ -431,13 +432,16 @@ void emit_loops(Emit *e)
         return;
     }
     for (int i = 0; i < k->defs.n; i++)
-        if (is_over_rows(k, k->defs.at[i]))
+        if (is_over_rows(k, k->defs.at[i]) && !k->defs.at[i]->parts)
             fill(e, k->defs.at[i]->home, k->defs.at[i]->node, 0, fold_first(k->defs.at[i]->node));
+    if (k->parts) begin_part(e);
     e->cost = cost_of_loop(k);
     for (int i = 0; i < k->n_rows; i++) open_loop(e, k->domain.size[i]);
+    e->scope[1].is_part = e->in_part;
     e->row_level = e->depth;
     for (int i = 0; i < k->groups.n; i++) emit_group(e, k->groups.at[i]);
     for (int i = k->n_rows; i-- > 0;) close_loop(e, k->domain.size[i], rows_are_independent(k));
+    if (k->parts) end_part(e);
     e->cost = 0;
     for (int i = 0; i < k->defs.n; i++)
         if (is_over_rows(k, k->defs.at[i])) store_copies(e, k->defs.at[i], 0);

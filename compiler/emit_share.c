@@ -24,6 +24,7 @@ const char *share_cost(const Emit *e, const Scope *s, SizeRef size, bool *worth)
 /* The loops of a kernel come in the order in which they were sketched. Rows are the routine's own. */
 bool share_loop(Emit *e, const Scope *s, SizeRef size, const char *pragma)
 {
+    if (e->in_part) return false;
     if (e->sketch) return sketch_loop(e, s, size, pragma);
     const Sketch *kernel = e->sketches[e->k->order];
     const int i = e->n_loops++;

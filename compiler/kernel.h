@@ -142,6 +142,7 @@ struct Def {
     int group;         /* which of the kernel's groups */
     ReadList *reads;   /* for fuse, group and target */
     Buffer *home;      /* NULL: a local of the loop body in which it is computed and used */
+    Buffer *parts;     /* of a long sum over rows: the sums of each part of these; NULL for others */
     BufferList copies; /* where the value is stored too */
     bool is_store;     /* only stores a value that is known without it: a leaf, a constant */
     /* maps and folds: the loops around one element, and those that are accumulated over */
@@ -172,6 +173,7 @@ struct Kernel {
     DefKind kind; /* DEF_MAP stands for loops: maps and folds */
     Shape domain; /* of loops: the first n_rows sizes are the outer loops */
     int n_rows;
+    long parts; /* into which its outermost loop is cut, with long sums of their own; 0: it is not */
     DefList defs;
     VEC(Group *) groups;
     unsigned char *after; /* by Kernel.id: kernels that must run before this one */
@@ -318,6 +320,8 @@ const char *recomputed_text(const Entry *e);
 void schedule(Code *c);
 /* Gives every buffer its place. */
 void plan(Code *c);
+/* Cuts the loops of kernels that have long sums over their rows; adds buffers for the parts. */
+void add_parts(Code *c);
 /* Sets the work of the entry, its kernels and their definitions. */
 void count_work(Code *c);
 Work no_work(void);

@@ -75,10 +75,17 @@ static BufferList all_buffers(const Code *c)
 static bool is_written(const Kernel *k, const Buffer *b)
 {
     for (int i = 0; i < k->defs.n; i++) {
-        if (k->defs.at[i]->home == b) return true;
+        if (k->defs.at[i]->home == b || k->defs.at[i]->parts == b) return true;
         for (int j = 0; j < k->defs.at[i]->copies.n; j++)
             if (k->defs.at[i]->copies.at[j] == b) return true;
     }
+    return false;
+}
+
+static bool is_parts(const Kernel *k, const Buffer *b)
+{
+    for (int i = 0; i < k->defs.n; i++)
+        if (k->defs.at[i]->parts == b) return true;
     return false;
 }
 
@@ -87,7 +94,7 @@ static const Node *node_of(const Code *c, const Buffer *b)
 {
     for (int i = 0; i < c->defs.n; i++) {
         const Def *d = c->defs.at[i];
-        if (d->home == b) return d->node;
+        if (d->home == b || d->parts == b) return d->node;
         for (int k = 0; k < d->copies.n; k++)
             if (d->copies.at[k] == b && b->memory == MEM_OUTPUT) return d->node;
     }
@@ -107,6 +114,8 @@ static void write_once(Sketch *s, const BufferList *all)
     Emit *e = s->e;
     s->holes.n = s->loops.n = s->ids.taken.n = 0;
     reserve_sizes(&s->ids);
+    for (int i = 0; i < e->c->program->dims.n; i++)
+        c_unique(&s->ids, e->c->program->dims.at[i]->name);
     for (int i = 0; i < all->n; i++) {
         Buffer *b = all->at[i];
         b->access = b->name = sketch_local(e, NULL, false);
@@ -302,7 +311,9 @@ static Sketch *sketch_of(Emit *e, const Kernel *k)
     e->sketch = NULL;
     for (int i = 0; i < all.n; i++) {
         Buffer *b = all.at[i];
-        s->holes.at[i] = (Hole){b, b->flat, is_written(k, b), node_of(e->c, b), "", false};
+        const bool parts = is_parts(k, b);
+        s->holes.at[i] =
+            (Hole){b, b->flat, is_written(k, b), node_of(e->c, b), parts ? "parts" : "", parts};
         b->name = saved[i].name;
         b->access = saved[i].access;
         b->flat = saved[i].flat;

@@ -9,7 +9,7 @@ typedef struct Hole {
     bool flat;          /* the array is accessed as one row of elements */
     bool written;       /* by the kernel */
     const Node *node;   /* the value; NULL: a leaf, or scratch */
-    const char *at;     /* of a local: the loops it stands in, as "ij" */
+    const char *at;     /* of a local: the loops it stands in, as "ij"; of sums: "part", "parts" */
     bool is_element;    /* of an array: is called h_ij */
 } Hole;
 typedef VEC(Hole) HoleList;

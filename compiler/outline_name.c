@@ -105,13 +105,11 @@ static const char *numbered_name(Identifiers *ids)
     return c_unique(ids, format("t%d", k));
 }
 
-/* Letters of loops, sizes and the like are taken. */
+/* Letters of loops, sizes, dims and the like are taken. */
 static Identifiers taken_names(const Sketch *s)
 {
     Identifiers ids = {0};
     for (int i = 0; i < s->ids.taken.n; i++) vec_push(&ids.taken, s->ids.taken.at[i]);
-    for (int i = 0; i < s->e->c->entry->dims.n; i++)
-        vec_push(&ids.taken, s->e->c->entry->dims.at[i]->name);
     for (int i = 0; i < s->lines.n; i++) {
         char v[8];
         const char *loop = strstr(s->lines.at[i], "for (int ");
@@ -125,7 +123,8 @@ static Identifiers taken_names(const Sketch *s)
 static int array_of_hole(const Sketch *s, const Hole *h)
 {
     for (int i = 0; i < s->holes.n && h->node; i++)
-        if (s->holes.at[i].buffer && s->holes.at[i].node == h->node) return i;
+        if (s->holes.at[i].buffer && !s->holes.at[i].is_element && s->holes.at[i].node == h->node)
+            return i;
     return -1;
 }
 

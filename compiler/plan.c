@@ -358,6 +358,7 @@ void plan(Code *c)
 {
     find_lifetimes(c);
     for (int i = 0; i < c->kernels.n; i++) add_scratch(c, c->kernels.at[i]);
+    add_parts(c);
     count_work(c);
     bool is_init = c->entry == c->program->init;
     if (is_init)

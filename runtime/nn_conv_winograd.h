@@ -22,7 +22,6 @@ enum {
     NN_TILE_ALL = 36,
     NN_STRIP_PART = 7,  /* tiles of a strip that one thread has at least */
     NN_STRIP_PARTS = 8, /* of a strip, at most: even for 2, 4 and 8 threads */
-    NN_GROUPS = 8,      /* of channels, for the gradient of kernels, at most */
     NN_PLANE_GAP = 16   /* floats between planes, which else might evict each other */
 };
 
@@ -67,30 +66,19 @@ static inline int nn_strip_parts(int tiles)
     return parts < 1 ? 1 : parts < NN_STRIP_PARTS ? parts : (int)NN_STRIP_PARTS;
 }
 
-/* Channels stay together in groups of a vector or more; the last has what is left over. */
-static inline int nn_group_of(int channels)
-{
-    return (channels + 16 * NN_GROUPS - 1) / (16 * NN_GROUPS) * 16;
-}
-
-static inline int nn_groups_of(int channels)
-{
-    return channels / nn_group_of(channels);
-}
-
-/* elements of the strips for each of n threads, which share them */
-static inline size_t nn_strip_elements(const struct nn_conv_sizes *s, int parts, int n)
+/* elements of the strips for each of that many parts */
+static inline size_t nn_strip_elements(const struct nn_conv_sizes *s, int parts)
 {
     const size_t tiles = (size_t)(NN_STRIP_PART * parts), both = (size_t)(s->x[2] + s->y[2]);
-    return NN_TILE_ALL * tiles * both / (size_t)n / 16 * 16 + 16 + 2 * NN_TILE_ALL * NN_PLANE_GAP;
+    return NN_TILE_ALL * tiles * both / (size_t)parts / 16 * 16 + 16 +
+           2 * NN_TILE_ALL * NN_PLANE_GAP;
 }
 
 static inline size_t nn_winograd_elements(int N, const struct nn_conv_sizes *s)
 {
-    const int parts = nn_strip_parts(nn_tiles_of(N, s)), groups = nn_groups_of(s->x[2]);
-    const size_t strips = (size_t)parts * nn_strip_elements(s, parts, parts);
-    const size_t sums = (size_t)groups * nn_strip_elements(s, parts, groups);
-    return NN_TILE_ALL * nn_tile_plane(s->x[2], s->y[2]) + (strips > sums ? strips : sums);
+    const int parts = nn_strip_parts(nn_tiles_of(N, s));
+    return NN_TILE_ALL * nn_tile_plane(s->x[2], s->y[2]) +
+           (size_t)parts * nn_strip_elements(s, parts);
 }
 
 /* the elements of n that lie inside when the first is number `at` of `size`, as bits */
@@ -113,7 +101,8 @@ static inline unsigned nn_bits_inside(int at, int n, int size)
 #define nn_gather_kernels NN_NAME(nn_gather_kernels)
 #define nn_winograd_kernels NN_NAME(nn_winograd_kernels)
 #define nn_winograd_strips NN_NAME(nn_winograd_strips)
-#define nn_winograd_sums NN_NAME(nn_winograd_sums)
+#define nn_winograd_take NN_NAME(nn_winograd_take)
+#define nn_winograd_add NN_NAME(nn_winograd_add)
 #define nn_winograd_dk NN_NAME(nn_winograd_dk)
 
 #if NN_LEVEL == 0
@@ -248,25 +237,24 @@ NN_INLINE void nn_transform(const int way, const int border, const float *x, siz
 
 /* ---- strips of tiles ------------------------------------------------------------------------- */
 
-/* v[36][to - from][c1 - c0] = the channels c0 .. c1 - 1 of the tiles from .. to - 1 of images of
- * `size` rows, columns and channels, transformed; the first of them lies `pad` before the image. */
+/* v[to - from][channels], in each of 36 planes, = the tiles from .. to - 1 of images of `size` rows,
+ * columns and channels, transformed; the first of them lies `pad` before the image. */
 NN_INLINE void nn_take_tiles(const int way, const struct nn_winograd *w, const float *x,
-                             const int *size, const int *pad, float *v, int from, int to, int c0,
-                             int c1)
+                             const int *size, const int *pad, float *v, size_t plane, int from,
+                             int to)
 {
     const int across = nn_tiles_along(&w->s, 1), image = nn_tiles_along(&w->s, 0) * across;
     const int n = way == NN_TILE_DY ? NN_TILE_OUT : NN_TILE_IN;
     const size_t C = (size_t)size[2], row = (size_t)size[1] * C;
-    const size_t plane = nn_tile_plane(to - from, c1 - c0);
-    for (int t = from; t < to; t++, v += c1 - c0) {
+    for (int t = from; t < to; t++, v += C) {
         const int i = t % image / across * NN_TILE_OUT - pad[0];
         const int j = t % across * NN_TILE_OUT - pad[1];
         const unsigned rows = nn_bits_inside(i, n, size[0]);
         const unsigned columns = nn_bits_inside(j, n, size[1]);
         const int inside = rows == (1u << n) - 1 && columns == (1u << n) - 1;
         const float *at = x + (ptrdiff_t)(t / image) * size[0] * (ptrdiff_t)row +
-                          i * (ptrdiff_t)row + j * (ptrdiff_t)C + c0;
-        NN_EACH_VECTOR(c, c1 - c0) {
+                          i * (ptrdiff_t)row + j * (ptrdiff_t)C;
+        NN_EACH_VECTOR(c, size[2]) {
             if (inside)
                 nn_transform(way, 0, at + c, row, C, v + c, NN_TILE_IN * plane, plane, rows,
                              columns, NULL, 0);
@@ -277,17 +265,17 @@ NN_INLINE void nn_take_tiles(const int way, const struct nn_winograd *w, const f
     }
 }
 
-NN_NOINLINE void nn_take_inputs(const struct nn_winograd *w, const float *x, float *v, int from,
-                                int to, int c0, int c1)
+NN_NOINLINE void nn_take_inputs(const struct nn_winograd *w, const float *x, float *v, size_t plane,
+                                int from, int to)
 {
-    nn_take_tiles(NN_TILE_INPUTS, w, x, w->s.x, w->s.pad, v, from, to, c0, c1);
+    nn_take_tiles(NN_TILE_INPUTS, w, x, w->s.x, w->s.pad, v, plane, from, to);
 }
 
-NN_NOINLINE void nn_take_dy(const struct nn_winograd *w, const float *dy, float *v, int from,
-                            int to)
+NN_NOINLINE void nn_take_dy(const struct nn_winograd *w, const float *dy, float *v, size_t plane,
+                            int from, int to)
 {
     static const int none[2] = {0, 0};
-    nn_take_tiles(NN_TILE_DY, w, dy, w->s.y, none, v, from, to, 0, w->s.y[2]);
+    nn_take_tiles(NN_TILE_DY, w, dy, w->s.y, none, v, plane, from, to);
 }
 
 /* y of the tiles from .. to - 1, out of their products m[36][to - from][maps] */
@@ -321,14 +309,14 @@ static void nn_winograd_strips(const struct nn_winograd *w, const float *x, floa
     const int begin = (int)((int64_t)w->all * first / w->parts);
     const int tiles = (int)((int64_t)w->all * end / w->parts) - begin;
     const int strips = (tiles + most - 1) / most;
-    float *v = w->strips + (size_t)first * nn_strip_elements(&w->s, w->parts, w->parts);
+    float *v = w->strips + (size_t)first * nn_strip_elements(&w->s, w->parts);
     for (int i = 0; i < strips; i++) {
         const int from = (int)((int64_t)tiles * i / strips);
         const int n = (int)((int64_t)tiles * (i + 1) / strips) - from;
         const size_t in = nn_tile_plane(n, C), out = nn_tile_plane(n, O);
         const size_t both = nn_tile_plane(C, O);
         float *m = v + NN_TILE_ALL * in;
-        nn_take_inputs(w, x, v, begin + from, begin + from + n, 0, C);
+        nn_take_inputs(w, x, v, in, begin + from, begin + from + n);
         for (size_t p = 0; p < NN_TILE_ALL; p++)
             nn_product(n, O, C, v + p * in, (size_t)C, w->u + p * both, (size_t)O, m + p * out,
                        (size_t)O, NULL, 0, NULL);
@@ -369,31 +357,27 @@ static void nn_winograd_kernels(const struct nn_winograd *w, int from, int to)
 
 /* ---- the gradient of the kernels ------------------------------------------------------------- */
 
-/* u[36][channels][maps] = sums over all tiles, of the groups of channels first .. end - 1, with as
- * much of the strips */
-static void nn_winograd_sums(const struct nn_winograd *w, const float *x, const float *dy,
-                             int first, int end)
+/* Of a strip of n tiles, the first of them number `first`, the tiles from .. to - 1: those of x and
+ * behind them those of dy. */
+static void nn_winograd_take(const struct nn_winograd *w, const float *x, const float *dy, int first,
+                             int n, int from, int to)
 {
-    const int C = w->s.x[2], O = w->s.y[2], groups = nn_groups_of(C), group = nn_group_of(C);
-    const int c0 = first * group, c1 = end < groups ? end * group : C, here = c1 - c0;
-    /* as many tiles as fit into its share, which has a part of the channels, but all maps */
-    const int64_t tiles = (int64_t)NN_STRIP_PART * w->parts * (end - first);
-    const int most = (int)(tiles * (C + O) / ((int64_t)groups * (here + O)));
-    const int strips = (w->all + most - 1) / most;
-    const size_t both = nn_tile_plane(C, O);
-    float *v = w->strips + (size_t)first * nn_strip_elements(&w->s, w->parts, groups);
-    for (int i = 0; i < strips; i++) {
-        const int from = (int)((int64_t)w->all * i / strips);
-        const int n = (int)((int64_t)w->all * (i + 1) / strips) - from;
-        const size_t in = nn_tile_plane(n, here), out = nn_tile_plane(n, O);
-        float *d = v + NN_TILE_ALL * in;
-        nn_take_inputs(w, x, v, from, from + n, c0, c1);
-        nn_take_dy(w, dy, d, from, from + n);
-        for (size_t p = 0; p < NN_TILE_ALL; p++)
-            nn_product_tn(here, O, n, v + p * in, (size_t)here, d + p * out, (size_t)O,
-                          w->u + p * both + (size_t)c0 * (size_t)O, (size_t)O, NULL,
-                          i ? NN_ACC : 0, NULL);
-    }
+    const int C = w->s.x[2], O = w->s.y[2];
+    const size_t in = nn_tile_plane(n, C), out = nn_tile_plane(n, O);
+    float *v = w->strips, *d = v + NN_TILE_ALL * in;
+    nn_take_inputs(w, x, v + (size_t)from * (size_t)C, in, first + from, first + to);
+    nn_take_dy(w, dy, d + (size_t)from * (size_t)O, out, first + from, first + to);
+}
+
+/* The planes from .. to - 1 of u[36][channels][maps] += sums over the tiles of that strip */
+static void nn_winograd_add(const struct nn_winograd *w, int first, int n, int from, int to)
+{
+    const int C = w->s.x[2], O = w->s.y[2];
+    const size_t in = nn_tile_plane(n, C), out = nn_tile_plane(n, O), both = nn_tile_plane(C, O);
+    const float *v = w->strips, *d = v + NN_TILE_ALL * in;
+    for (size_t p = (size_t)from; p < (size_t)to; p++)
+        nn_product_tn(C, O, n, v + p * in, (size_t)C, d + p * out, (size_t)O, w->u + p * both,
+                      (size_t)O, NULL, first ? NN_ACC : 0, NULL);
 }
 
 /* dk[maps][channels][3][3] of the sums of the channels from .. to - 1 */

@@ -158,10 +158,14 @@ extern double fma(double, double, double) NN_THROW __attribute__((const));
 #define NN_CALL(f) f##_one
 #endif
 
+/* the first row of a part of n rows, which is the end of the part before it */
+#define NN_PART(n, part, parts) ((int)((int64_t)(n) * (part) / (parts)))
+
 /* NN_SHARE(rows, cost, f(nn_from, nn_to, ..)) runs the passes 0 .. rows - 1 of a loop, `cost`
  * nanoseconds each, by calls of f: one call, and with -fopenmp one for each thread that gets enough to
  * do. nn_parts says how many that is: one where threads are at work already. Rows belong to one
- * thread, so that no bit depends on how many there are. */
+ * thread, and sums over them are made in parts that do not depend on the threads, so that no bit
+ * depends on how many there are. */
 #ifdef _OPENMP
 #define NN_PART_COST 15000.0 /* nanoseconds of a thread at least; opening a region takes 3000 */
 static inline int nn_parts(int rows, double cost)
@@ -179,8 +183,8 @@ static inline int nn_parts(int rows, double cost)
         const int nn_rows = (rows), nn_n = nn_parts(nn_rows, (cost));                            \
         _Pragma("omp parallel for schedule(static) num_threads(nn_n) if (nn_n > 1)")             \
         for (int nn_part = 0; nn_part < nn_n; nn_part++) {                                       \
-            const int nn_from = (int)((int64_t)nn_rows * nn_part / nn_n);                        \
-            const int nn_to = (int)((int64_t)nn_rows * (nn_part + 1) / nn_n);                    \
+            const int nn_from = NN_PART(nn_rows, nn_part, nn_n);                                 \
+            const int nn_to = NN_PART(nn_rows, nn_part + 1, nn_n);                               \
             call;                                                                                \
         }                                                                                        \
     } while (0)

@@ -228,6 +228,20 @@ static void nn_share_strips(const struct nn_winograd *w, const float *x, float *
              NN_CALL(nn_winograd_strips)(w, x, y, nn_from, nn_to));
 }
 
+/* A strip after another: its tiles are shared, and then its planes, so that each sum has one order. */
+static void nn_share_sums(const struct nn_winograd *w, const float *x, const float *dy)
+{
+    const int C = w->s.x[2], O = w->s.y[2], most = NN_STRIP_PART * w->parts;
+    const int strips = (w->all + most - 1) / most;
+    for (int i = 0; i < strips; i++) {
+        const int first = NN_PART(w->all, i, strips), n = NN_PART(w->all, i + 1, strips) - first;
+        NN_SHARE(n, 0.5 * NN_TILE_ALL * (C + O),
+                 NN_CALL(nn_winograd_take)(w, x, dy, first, n, nn_from, nn_to));
+        NN_SHARE(NN_TILE_ALL, 0.02 * n * C * O,
+                 NN_CALL(nn_winograd_add)(w, first, n, nn_from, nn_to));
+    }
+}
+
 /* ---- the interface ---- */
 
 NN_API void nn_gemm_nn(int M, int N, int K, const float *A, int lda, const float *B, int ldb,
@@ -406,18 +420,15 @@ NN_API void nn_winograd_data(int N, const struct nn_conv_sizes *s, const float *
     nn_share_strips(&w, dy, dx);
 }
 
-/* every thread goes through all tiles, with channels of its own, so that each sum has one order */
 NN_API void nn_winograd_weights(int N, const struct nn_conv_sizes *s, const float *x,
                                 const float *dy, float *dk, void *ws)
 {
     const struct nn_winograd w = nn_winograd_of(N, s, NULL, 0, 0, ws);
-    const int groups = nn_groups_of(s->x[2]);
     if (w.all == 0) {
         memset(dk, 0, nn_conv_elements(s) * sizeof *dk);
         return;
     }
-    NN_SHARE(groups, nn_winograd_cost(&w) / groups,
-             NN_CALL(nn_winograd_sums)(&w, x, dy, nn_from, nn_to));
+    nn_share_sums(&w, x, dy);
     nn_share_kernels(&w, dk);
 }
 

@@ -29,6 +29,8 @@ sources=$(echo "$INCLUDE"/nn_*.c)
 "$NNC" compile $here/net.nn -o "$SCRATCH" || echo "FAILED to compile $here/net.nn"
 shared=$(grep -c NN_SHARE "$SCRATCH/net.c")
 check "loops that threads share" "$([ "$shared" -ge 15 ] && echo many)" many
+parts=$(grep -c 'for (int part = from' "$SCRATCH/net.c")
+check "sums that threads share" "$([ "$parts" -ge 12 ] && echo many)" many
 check "convolutions in tiles" "$(grep -c 'nn_winograd[a-z_]*(' "$SCRATCH/net.c")" 3
 # quickest by clang and with the library, which the sanitizers of another compiler do not fit
 if [ -z "${SANFLAGS:-}" ] && command -v clang >/dev/null; then

@@ -152,6 +152,52 @@ START_TEST(threads_share_each_loop)
 }
 END_TEST
 
+/* Of 16 parts, each with the rows of a part; long sums beside a short one stay with one thread. */
+START_TEST(long_sums_are_added_up_in_parts)
+{
+    const char *c = c_of("entry go(x: real[300, 20, 40]) -> (real[300, 20, 40], real[40]) {\n"
+                         "  y = exp(x);\n  return (y, sum(y, axis = (0, 1)));\n}\n");
+    ck_assert_int_eq(count(c, "NN_SHARE(16, "), 1);
+    ck_assert_int_eq(count(c, "for (int i = NN_PART(300, part, 16); i < NN_PART(300, part + 1, 16)"), 1);
+    ck_assert_int_eq(count(c, "out2_parts[part][i] = out2_part[i];"), 1);
+    ck_assert_int_eq(count(c, "out2[j] += out2_parts[i][j];"), 1);
+    c = c_of("entry go(x: real[600, 120]) -> (real[600], real[120], real) {\n"
+             "  m = max(x, axis = 1);  e = exp(x - m[:, new]);\n"
+             "  return (m, sum(e, axis = 0), sum(m));\n}\n");
+    ck_assert_int_eq(count(c, "NN_SHARE("), 0);
+    ck_assert_int_eq(count(c, "for (int part = 0; part < 16; part++) {"), 1);
+    ck_assert_int_eq(count(c, "out2_part[j] += "), 1);
+}
+END_TEST
+
+/* Not more parts than rows; in order where the sums are few terms, many, or short. */
+START_TEST(other_sums_are_added_up_in_order)
+{
+    static const struct {
+        const char *shape, *axes;
+        int parts;
+    } sums[] = {{"3, 700, 40", "(0, 1)", 3}, {"9, 200, 40", "(0, 1)", 9}, {"70000, 3", "0", 16},
+                {"100, 700", "0", 0},        {"1000, 1025", "0", 0},            {"300, 200", "0", 0}};
+    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
+        const char *c = c_of(format("entry go(x: real[%s]) = sum(exp(x), axis = %s);\n", sums[i].shape,
+                                    sums[i].axes));
+        const char *head = "for (int part = from; part < to; part++) {";
+        ck_assert_int_eq(count(c, head), sums[i].parts > 0);
+        ck_assert_int_eq(count(c, format("NN_SHARE(%d, ", sums[i].parts)), sums[i].parts > 0);
+    }
+}
+END_TEST
+
+START_TEST(dims_are_no_letters_of_loops)
+{
+    const char *c = c_of("dim i in 1..3000;\ndim part in 1..400;\n"
+                         "entry go(x: real[part, i, 40]) = sum(x, axis = (0, 1));\n");
+    ck_assert_int_eq(count(c, "for (int i "), 0);
+    ck_assert_int_eq(count(c, "for (int part "), 0);
+    ck_assert_int_eq(count(c, "; k < i; k++)"), 1);
+}
+END_TEST
+
 START_TEST(routines_are_called_as_the_layer)
 {
     const char *c = c_of("import std.optim;\nlayer Net(x: real[.., m]) = x |> Dense[30] |> Dense[5];\n"
@@ -200,6 +246,9 @@ Suite *suite_outline(void)
     tcase_add_test(t, short_kernels_stay_in_line);
     tcase_add_test(t, calls_that_would_be_felt_stay_in_line);
     tcase_add_test(t, threads_share_each_loop);
+    tcase_add_test(t, long_sums_are_added_up_in_parts);
+    tcase_add_test(t, other_sums_are_added_up_in_order);
+    tcase_add_test(t, dims_are_no_letters_of_loops);
     tcase_add_test(t, routines_are_called_as_the_layer);
     tcase_add_test(t, arrays_in_one_place_are_not_restrict);
     tcase_add_test(t, entries_share_routines);
