@@ -186,12 +186,25 @@ static bool may_replace(const Code *c, const Def *d, const Def *old)
            may_overwrite(c, d, old->node);
 }
 
+/* A loop over less than a vector, run often: compilers make vectors of its unrolled passes only when
+ * they know that what one stores, no other loads. Then the result has a place of its own. */
+static bool is_short_loop(const Def *d)
+{
+    enum { VECTOR = 8, OFTEN = 4096 };
+    const Shape *s = &d->domain;
+    const int last = s->rank - 1;
+    long inner;
+    return !options.max_ram && s->rank > 1 && size_is_const(s->size[last], &inner) && inner > 1 &&
+           inner < VECTOR && shape_upper(s) >= OFTEN;
+}
+
 static void reuse_places(Code *c)
 {
     for (int i = 0; i < c->defs.n; i++) {
         Def *d = c->defs.at[i];
         if (d->kind != DEF_MAP || !d->home || d->home->memory != MEM_WORK || d->home->skip)
             continue;
+        if (is_short_loop(d)) continue;
         if (d->home->first != d->kernel->order) continue;
         for (int k = 0; k < c->defs.n && !d->home->in_place_of; k++)
             if (c->defs.at[k] != d && may_replace(c, d, c->defs.at[k]))
