@@ -68,7 +68,9 @@ static const char *name_of(const Code *c, const Buffer *b)
     for (int i = 0; i < c->defs.n; i++) {
         const Def *d = c->defs.at[i];
         const char *name = node_name(c->names, d->node);
-        if (d->home == b) return name ? name : format("%%%d", d->node->id);
+        if (!name) name = format("%%%d", d->node->id);
+        if (d->home == b) return name;
+        if (d->parts == b && b) return format("parts of %s", name);
     }
     return b->name ? b->name : "scratch";
 }

@@ -359,10 +359,13 @@ static void measure_stack(Code *c)
     for (int i = 0; i < c->buffers.n; i++)
         if (c->buffers.at[i]->memory != MEM_WORK)
             c->stack_bytes += type_bytes(c->buffers.at[i]->type);
-    long deepest = 0;                    /* functions of steps that are called */
+    long deepest = 0; /* functions that are called: of steps, and of parts of rows with their sums */
     for (int i = 0; i < c->kernels.n; i++) {
-        const Code *step = c->kernels.at[i]->step;
-        if (step && step->stack_bytes > deepest) deepest = step->stack_bytes;
+        const Kernel *k = c->kernels.at[i];
+        long bytes = k->step ? k->step->stack_bytes : 0;
+        for (int j = 0; j < k->defs.n; j++)
+            if (k->defs.at[j]->parts) bytes += type_bytes(k->defs.at[j]->node->type);
+        if (bytes > deepest) deepest = bytes;
     }
     c->stack_bytes += deepest;
 }
