@@ -17,6 +17,7 @@
 
 #ifndef NN_BAND_ONCE
 #define NN_BAND_ONCE
+NN_COMMON
 enum { NN_BAND_ROWS = 16 };
 
 /* A product: row i has the columns, or the terms, i + lo .. i + hi. */
@@ -52,6 +53,7 @@ static inline void nn_band_columns(int lo, int hi, int i, int m, int size, int *
     *from -= *from % NN_BAND_ROWS;
     *to = up < size ? up : size;
 }
+NN_COMMON_END
 #endif
 
 /* c[m][from .. to - 1] = 0, sixteen rows at a time column by column: a row is too short for a call

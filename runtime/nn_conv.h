@@ -12,6 +12,7 @@
 
 #ifndef NN_CONV_ONCE
 #define NN_CONV_ONCE
+NN_COMMON
 /* One axis of a convolution: tap t of output i reads the input at stride i - pad + dilation t. */
 struct nn_axis {
     int in, out, taps, stride, pad, dilation;
@@ -127,6 +128,7 @@ static inline int nn_pixels_of(const struct nn_conv_sizes *s, int m, int lanes, 
     }
     return best;
 }
+NN_COMMON_END
 #endif
 
 #define nn_strip_f NN_NAME(nn_strip_f)

@@ -11,6 +11,7 @@
 
 #ifndef NN_CONV_DATA_ONCE
 #define NN_CONV_DATA_ONCE
+NN_COMMON
 enum {
     NN_WINDOW_ROOM = 4096,   /* elements of windows at a time */
     NN_WINDOW_LARGEST = 1024 /* elements of a window, for that way */
@@ -25,6 +26,7 @@ static inline size_t nn_window_room(const struct nn_conv_sizes *s)
         return 0;
     return all < NN_WINDOW_ROOM ? all : (size_t)NN_WINDOW_ROOM;
 }
+NN_COMMON_END
 #endif
 
 /* The lanes by which ways are chosen that differ in bits: the same for all machines that are to

@@ -16,6 +16,7 @@
 
 #ifndef NN_CONV_WINOGRAD_ONCE
 #define NN_CONV_WINOGRAD_ONCE
+NN_COMMON
 enum {
     NN_TILE_OUT = 4, /* outputs of a tile along an axis */
     NN_TILE_IN = 6,
@@ -87,6 +88,7 @@ static inline unsigned nn_bits_inside(int at, int n, int size)
     const int first = at < 0 ? -at : 0, end = size - at < n ? size - at : n;
     return end > first ? (1u << end) - (1u << first) : 0;
 }
+NN_COMMON_END
 #endif
 
 #define nn_points_inputs NN_NAME(nn_points_inputs)

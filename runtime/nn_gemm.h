@@ -38,6 +38,7 @@
 
 #ifndef NN_GEMM_ONCE
 #define NN_GEMM_ONCE
+NN_COMMON
 enum {
     NN_FEW_ROWS = 10,   /* up to here nt is cheaper as scalar products than with a copy of B, */
     NN_SOME_ROWS = 64,  /* up to here if K is large; and with less than NN_FEW_COLUMNS too */
@@ -93,6 +94,7 @@ static inline int nn_room_tn(int M, int N, int K)
            : NN_COPIES_TILES(M, N, K) ? nn_room(K < NN_NEAR_K ? K : NN_NEAR_K, (int64_t)M + 16)
                                       : 0;
 }
+NN_COMMON_END
 #endif
 
 /* A panel of two vectors is a line of the cache wide or less: its rows are lines far apart, and what

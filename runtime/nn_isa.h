@@ -133,10 +133,15 @@ extern double fma(double, double, double) NN_THROW __attribute__((const));
 #define NN_BEGIN(t) _Pragma("GCC push_options") NN_PRAGMA(GCC target(t))
 #define NN_END _Pragma("GCC pop_options")
 #endif
+/* What all passes share is compiled with the first of them, but between these for any processor. */
+#define NN_COMMON NN_END
+#define NN_COMMON_END NN_BEGIN(NN_TARGET4)
 #define NN_CALL(f) (nn_isa() == 4 ? f##_v4 : nn_isa() == 3 ? f##_v3 : f##_v1)
 
 #else /* one pass, with what the command line allows */
 #define NN_PASSES 1
+#define NN_COMMON
+#define NN_COMMON_END
 #if !defined NN_VECTORS
 #define NN_ONE_LEVEL 0
 #define NN_ONE_VB 4

@@ -76,10 +76,10 @@ static Program *program_within(const char *text, double part)
         options.max_ram = fixed_bytes(p) + work;
         recompute(p, e);
         graph_verify(e->g, "recompute");
-        options.max_ram = 0;
         ck_assert_msg(diag_errors() == 0, "%s", printed_reports());
         ck_assert_msg(compile_entry(p, e)->work_bytes <= work, "%s: %ld bytes, not %ld", e->name,
                       compile_entry(p, e)->work_bytes, work);
+        options.max_ram = 0;
         ck_assert_int_gt(e->n_again, 0);
         ck_assert(e->flops_after > e->flops_before && e->flops_after < 1.5 * e->flops_before);
     }
