@@ -1,11 +1,11 @@
 /* slices.c - what works slice by slice is computed so.
- * In: an entry behind layout. Out: the same entry, where a part of the graph that works on each slice
- * of its leading axes by itself (slices_find.c) is a recurrence without states over these axes:
+ * In: an entry behind layout. Out: the same entry, where a part of the graph that works on each
+ * slice of its leading axes by itself (slices_find.c) is a recurrence without states over these axes:
  *     S = Q @ K', P = softmax(S), Y = P @ V    for Q, K, V [B, H, T, d]
- * becomes one step for each b and h, which takes [T, d] of Q, K and V and has [T, T] of S and P. The
- * step's work area is small and the same for all slices, so what stays inside does not leave the
- * caches; what is read outside, by a backward pass perhaps, is emitted. What depends on no data, such
- * as a mask, is made in the step. The interpreter keeps the graph as it was. */
+ * becomes one step for each b and h, which takes [T, d] of Q, K and V and has [T, T] of S and P.
+ * The step's work area is small and the same for all slices, so what stays inside does not leave the
+ * caches; what is read outside, by a backward pass perhaps, is emitted. What depends on no data,
+ * such as a mask, is made in the step. The interpreter keeps the graph as it was. */
 #include "slices.h"
 
 #include "kernel.h"
@@ -177,7 +177,8 @@ static Node *slice_of(Step *t, const Node *n)
     return *x;
 }
 
-/* The transposition that all readers of n look at, where n is a product that can store its rows there. */
+/* The transposition that all readers of n look at, where n is a product that can store its rows
+ * there. */
 static Node *moved_to(const Step *t, const Node *n, const Node *slice)
 {
     Node *to = t->all->reader[n->id];
@@ -275,7 +276,8 @@ static void find_readers(Sliced *s, const int *uses, Node *const *roots, int n)
     }
 }
 
-/* A broadcast from a shape without axes of one element, from the value that has them where there is one. */
+/* A broadcast from a shape without axes of one element, from the value that has them where there is
+ * one. */
 static Node *from_ones(Graph *g, const Node *n, Node *const *map)
 {
     unsigned ones = 0;

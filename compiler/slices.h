@@ -4,8 +4,8 @@
 #define NNC_SLICES_H
 #include "nnc.h"
 
-/* Values with the same leading axes, `batch`, and what can be said about all nodes of the graph with
- * respect to these. `wide` is the number of elements that the values which are worth it have in one
+/* Values with the same leading axes, `batch`, and what can be said about all nodes of the graph
+ * with respect to these. `wide` is the number of elements that the values which are worth it have in one
  * slice: more than what they are made of. By Node.id: */
 typedef struct Kind {
     Shape batch;
@@ -22,8 +22,8 @@ typedef struct Slices {
 } Slices;
 typedef VEC(Slices) SlicesList;
 
-/* The parts of the graph that are worth it; part_of becomes, by Node.id, the number of a node's part,
- * from 1, or 0. */
+/* The parts of the graph that are worth it; part_of becomes, by Node.id, the number of a node's
+ * part, from 1, or 0. */
 SlicesList find_slices(const Graph *g, Node *const *roots, int n, int **part_of);
 
 #endif

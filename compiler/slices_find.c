@@ -1,17 +1,17 @@
 /* slices_find.c - which parts of a graph are computed slice by slice.
- * In: the graph of an entry. Out: sets of nodes around batched matrix products whose large result, or
- * large operand, is needed by nothing outside. Their leading axes go through all operators of the set
- * unchanged, so a slice of one value is made of slices of others, and the large values are stored for
- * one slice only. No path leaves a set and comes back, nor goes from set to set in a circle: each is
- * one step of the computation. */
+ * In: the graph of an entry. Out: sets of nodes around batched matrix products whose large result,
+ * or large operand, is needed by nothing outside. Their leading axes go through all operators of the
+ * set unchanged, so a slice of one value is made of slices of others, and the large values are
+ * stored for one slice only. No path leaves a set and comes back, nor goes from set to set in a
+ * circle: each is one step of the computation. */
 #include "slices.h"
 
 #include "kernel.h"
 
-/* Values that stay inside and have so many bytes together are worth it, if a slice of one has at most
- * so many. Measured with a transformer of 4 heads: arrays of 1 MB are kept by the caches anyway, at 4 MB
- * a training step gains 4 to 8 %, at 17 MB 12 %; slices of 1 and 4 MB still gain 15 to 20 %, and of 16 MB
- * nothing, since then not even the last cache holds one. */
+/* Values that stay inside and have so many bytes together are worth it, if a slice of one has at
+ * most so many. Measured with a transformer of 4 heads: arrays of 1 MB are kept by the caches
+ * anyway, at 4 MB a training step gains 4 to 8 %, at 17 MB 12 %; slices of 1 and 4 MB still gain 15
+ * to 20 %, and of 16 MB nothing, since then not even the last cache holds one. */
 enum { FEWEST_BYTES = 4 << 20, MOST_SLICE_BYTES = 4 << 20 };
 
 typedef struct Find {
@@ -130,8 +130,8 @@ static void find_kinds(Find *f)
 
 /* ---- paths ----------------------------------------------------------------------------------- */
 
-/* Does n depend on the part, whether it is in it or behind it? A part depends on all that one of its
- * nodes does. */
+/* Does n depend on the part, whether it is in it or behind it? A part depends on all that one of
+ * its nodes does. */
 static bool depends(Find *f, const Node *n, int part)
 {
     VEC(const Node *) stack = {0};
@@ -205,7 +205,7 @@ static void place_node(Find *f, Node *n)
         }
 }
 
-/* What connects nothing in a part is none of it, and neither is another view of what it computes. */
+/* What connects nothing in a part is none of it, nor is another view of what it computes. */
 static void leave_ends(Find *f)
 {
     bool *needed = NEW_N(bool, f->g->nodes.n + 1);
