@@ -125,7 +125,7 @@ static bool band_beside(const Regions *r, const Shape *s, const double *value, B
 void find_bands(Code *c, const TargetList *targets)
 {
     static const double zero = 0;
-    Regions **known = known_regions(c->g);
+    Regions **known = c->known = known_regions(c->g, c->entry->known);
     Regions **unwanted = unwanted_regions(c->g, targets, known);
     for (int i = 0; i < c->defs.n; i++)
         for (int k = 0; k < c->defs.at[i]->products.n; k++) {

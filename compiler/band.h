@@ -17,8 +17,11 @@ typedef struct Regions {
     Region at[MAX_REGIONS];
 } Regions;
 
-/* By Node.id: the regions in which a value is one number whatever the arguments are; NULL: none. */
-Regions **known_regions(const Graph *g);
+/* By Node.id: the regions in which a value is one number whatever the arguments are; NULL: none. Of
+ * the body of a recurrence the arguments are known too, by number; else NULL. */
+Regions **known_regions(const Graph *g, const Regions *const *inputs);
+/* The regions of an element of a sequence; NULL: none. */
+Regions *known_element(const Regions *sequence);
 /* The region over the same axes, or NULL. */
 const Region *region_of(const Regions *r, int p, int q);
 /* Adds a region; of two over the same axes the larger stays. */

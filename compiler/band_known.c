@@ -287,7 +287,40 @@ static void view_regions(const Node *n, const Regions *of, Regions *r)
     }
 }
 
-Regions **known_regions(const Graph *g)
+/* ---- recurrences ----------------------------------------------------------------------------- */
+
+/* Moves the axes, behind which a step has none of its own: by -1 into the step, by 1 out of it. */
+static Regions step_regions(const Regions *of, int by)
+{
+    Regions r = {0};
+    for (int i = 0; of && i < of->n; i++) {
+        Region y = of->at[i];
+        y.p += by;
+        y.q += by;
+        if (y.p >= 0 && y.q >= 0) add_region(&r, y);
+    }
+    return r;
+}
+
+Regions *known_element(const Regions *sequence)
+{
+    Regions r = step_regions(sequence, -1), *y = NEW(Regions);
+    *y = r;
+    return r.n ? y : NULL;
+}
+
+/* What a recurrence emits is known as far as what its body emits is. */
+static void scan_regions(const Node *n, Regions *const *known, Regions *r)
+{
+    const Scan *s = n->attr.ref;
+    const Regions **inputs = NEW_N(const Regions *, n->n_in + 1);
+    if (n->attr.k < s->n_states || (s->moved && s->moved[n->attr.k - s->n_states])) return;
+    for (int k = 0; k < s->n_seqs; k++) inputs[k] = known_element(known[n->in[k]->id]);
+    for (int k = s->n_seqs + s->n_states; k < n->n_in; k++) inputs[k] = known[n->in[k]->id];
+    *r = step_regions(known_regions(s->body, inputs)[s->next[n->attr.k]->id], 1);
+}
+
+Regions **known_regions(const Graph *g, const Regions *const *inputs)
 {
     Regions **known = NEW_N(Regions *, g->nodes.n + 1);
     Linear **linear = NEW_N(Linear *, g->nodes.n + 1);
@@ -298,7 +331,10 @@ Regions **known_regions(const Graph *g)
         linear[i] = linear_of(n, linear);
         if (compares)
             compare_indices(n, linear_sum(linear[n->in[0]->id], linear[n->in[1]->id], -1), &r);
-        if (keeps_axes(n))
+        if (n->op == OP_INPUT && inputs && inputs[n->attr.k]) r = *inputs[n->attr.k];
+        if (n->op == OP_SCAN)
+            scan_regions(n, known, &r);
+        else if (keeps_axes(n))
             view_regions(n, known[n->in[0]->id], &r);
         else if (op_info[n->op].class == CLASS_MAP && see_through((Node *)(uintptr_t)n) == n)
             map_regions(n, known, &r);

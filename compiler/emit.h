@@ -168,6 +168,10 @@ void store_copies(Emit *e, const Def *d, int skip);
 /* ---- emit_scan.c ---- */
 
 void emit_scan(Emit *e, const Kernel *k);
+/* Do the steps of a recurrence not depend on each other, so that threads may share them? */
+bool has_own_steps(const Kernel *k);
+/* A line of the sketch of such steps, with the types of the arguments, once the step is written. */
+const char *with_argument_types(const Emit *e, const Kernel *k, const char *line);
 
 /* ---- emit_share.c ---- */
 

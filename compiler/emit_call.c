@@ -75,6 +75,13 @@ static Affine result_place(const Def *d, const Index *ix, SizeRef *ld)
     return start;
 }
 
+/* The result of a step may be part of the rows of a larger array. */
+static bool has_gaps(const Def *d)
+{
+    return d->home->memory == MEM_OUTPUT && !d->home->slot &&
+           !shape_equal(&d->home->type.shape, &d->node->type.shape);
+}
+
 /* Distances between rows, and operands, of one call: runtime_nn(M, N, K, A, lda, B, ldb, ...) */
 static void emit_product(Emit *e, const Def *d, int which)
 {
@@ -91,6 +98,7 @@ static void emit_product(Emit *e, const Def *d, int which)
     Index ix = open_index(e, shape, batch);
     SizeRef ld = s.n;
     Affine start = result_place(d, &ix, &ld);
+    if (has_gaps(d)) ld = d->home->type.shape.size[d->home->type.shape.rank - 1];
     bool last = which == d->products.n - 1;
     const char *form = a.turned ? "tn" : b.turned ? "nt" : "nn";
     const char *bias = d->bias && last ? bias_text(e, d->bias) : "NULL";

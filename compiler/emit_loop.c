@@ -72,7 +72,8 @@ void close_loop(Emit *e, SizeRef size, bool independent)
     if (size_is(size, 1)) return;
     Scope *s = &e->scope[e->depth], *out = &e->scope[--e->depth];
     bool braces = s->statements != 1, wide = size_upper(size) >= WORTH_VECTORS;
-    const char *v = s->var.name, *pragma = independent && wide && !has_loop(s) ? "NN_EACH" : NULL;
+    const bool each = independent && wide && !has_loop(s) && e->k->kind != DEF_SCAN;
+    const char *v = s->var.name, *pragma = each ? "NN_EACH" : NULL;
     SizeRef all = s->passes ? size_mul(size, s->passes) : size;
     out->passes = out->passes ? size_add(out->passes, all) : all;
     if (independent && e->depth == 0 && share_loop(e, s, size, pragma)) return;

@@ -4,6 +4,7 @@
  * step reads it from one and writes the next to the other, and they change roles. */
 #include "emit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static Index at_step(const Affine *t, const Shape *s)
@@ -16,11 +17,38 @@ static Index at_step(const Affine *t, const Shape *s)
     return ix;
 }
 
-/* A pointer in the type that the step's function has for the argument `b`. */
-static const char *as_argument(const Buffer *b, const char *pointer)
+/* The buffer of the step for argument `i`: its inputs, then its outputs. */
+static const Buffer *argument_of(const Kernel *k, const Signature *sig, int i)
 {
-    if (!b || b->flat || b->type.shape.rank < 2) return pointer;
-    return format("(%s)(%s)", pointer_declaration(b, "", ""), pointer);
+    const int inputs = k->step->entry->inputs.n;
+    return i < inputs ? leaf_buffer(k->step, MEM_INPUT, sig->inputs.at[i])
+                      : output_buffer(k->step, sig->outputs.at[i - inputs]);
+}
+
+static const char *type_of_argument(const Buffer *b)
+{
+    return !b || b->flat || b->type.shape.rank < 2 ? "" : format("(%s)", pointer_declaration(b, "", ""));
+}
+
+/* A pointer in the type that the step's function has for its argument `i`. That comes out when the step
+ * is written, so a loop for several threads, which is sketched before, keeps a place for it. */
+static const char *as_argument(const Emit *e, const Kernel *k, const Signature *sig, int i,
+                               const char *pointer)
+{
+    if (e->sketch) return format("#%d#(%s)", i, pointer);
+    const char *type = type_of_argument(argument_of(k, sig, i));
+    return *type ? format("%s(%s)", type, pointer) : pointer;
+}
+
+const char *with_argument_types(const Emit *e, const Kernel *k, const char *line)
+{
+    Signature sig = signature_of(e->c->program, k->step->entry);
+    Text out = {0};
+    for (const char *hash; (hash = strchr(line, '#')); line = strchr(hash + 1, '#') + 1)
+        text_add(&out, "%.*s%s", (int)(hash - line), line,
+                 type_of_argument(argument_of(k, &sig, atoi(hash + 1))));
+    text_add(&out, "%s", line);
+    return out.s;
 }
 
 /* A value in the type of the step's argument, which is that of memory. */
@@ -69,32 +97,57 @@ static const char *operand(Emit *e, const Kernel *k, const Signature *sig, int i
     bool is_seq = i < s->n_seqs, is_state = !is_seq && i < s->n_seqs + s->n_states;
     const Shape *shape = &n->type.shape;
     Index ix = at_step(is_seq ? t : NULL, shape);
-    const Buffer *wanted = leaf_buffer(k->step, MEM_INPUT, sig->inputs.at[i]);
     if (is_state) {
         Buffer *b = k->state[i - s->n_seqs];
         Index zero = at_step(NULL, &b->type.shape);
-        return shape->rank ? as_argument(wanted, state(e, k, i - s->n_seqs, false))
+        return shape->rank ? as_argument(e, k, sig, i, state(e, k, i - s->n_seqs, false))
                            : element_text(b, &b->type.shape, &zero);
     }
+    Var one = {"0", size_const(1), 0};
+    Matrix m = element_in_place(e->c, scan, i, t->n ? (Var *)(uintptr_t)t->var[0] : &one);
+    if (m.base) {
+        m.start = affine_without(&m.start, &one);
+        return as_argument(e, k, sig, i, array_text(memory_of(e->c, m.base), &m.start));
+    }
     if (shape->rank == is_seq) return as_scalar(n->type.elem, value_of(e, n, &ix));
-    return as_argument(wanted, pointer_text(memory_of(e->c, n), shape, &ix));
+    return as_argument(e, k, sig, i, pointer_text(memory_of(e->c, n), shape, &ix));
+}
+
+/* Where the matrix of a step starts that is stored in another order. */
+static Affine moved_place(const Moved *m, const Type *type, const Affine *t, SizeRef steps)
+{
+    Graph *g = graph_new();
+    const int rank = m->shape.rank;
+    int back[MAX_RANK];
+    for (int i = 0; i < rank; i++) back[m->perm[i]] = i;
+    Shape each = {3, {steps, m->shape.size[rank - 2], m->shape.size[rank - 1]}};
+    Node *turned = n_transpose(g, n_input(g, 0, *type, NULL), back), *y = n_reshape(g, turned, &each);
+    Index at = at_step(t, &each);
+    for (; y->op != OP_INPUT; y = y->in[0]) {
+        Index in = at;
+        index_operand(y, 0, &in, &at);
+    }
+    return index_flat(&at, &type->shape);
 }
 
 static const char *result(Emit *e, const Kernel *k, const Signature *sig, int i, const Affine *t)
 {
     const Scan *s = k->defs.at[0]->node->attr.ref;
-    const Buffer *wanted = output_buffer(k->step, sig->outputs.at[i]);
+    const int place = k->step->entry->inputs.n + i;
     const Def *d = i < s->n_states ? NULL : result_def(k, i);
     Buffer *b = k->result[i];
-    if (i < s->n_states && b->type.shape.rank) return as_argument(wanted, state(e, k, i, true));
+    if (i < s->n_states && b->type.shape.rank) return as_argument(e, k, sig, place, state(e, k, i, true));
     if (d) {
         const Shape *shape = &d->node->type.shape;
+        const Moved *moved = s->moved ? s->moved[i - s->n_states] : NULL;
         Index ix = at_step(t, shape);
-        return as_argument(wanted, pointer_text(b, shape, &ix));
+        if (!moved) return as_argument(e, k, sig, place, pointer_text(b, shape, &ix));
+        Affine start = moved_place(moved, &d->node->type, t, d->node->attr.size);
+        return as_argument(e, k, sig, place, array_text(b, &start));
     }
     Index zero = at_step(NULL, &b->type.shape);
     zero.at[0] = affine_const(size_const(0));
-    return as_argument(wanted, pointer_text(b, &b->type.shape, &zero));
+    return as_argument(e, k, sig, place, pointer_text(b, &b->type.shape, &zero));
 }
 
 static void call_step(Emit *e, const Kernel *k, const Affine *t)
@@ -144,6 +197,25 @@ static void place_last(Emit *e, const Kernel *k, SizeRef steps)
     }
 }
 
+bool has_own_steps(const Kernel *k)
+{
+    enum { MOST_SCRATCH = 1 << 20 }; /* on the stack of each thread */
+    const Scan *s = k->defs.at[0]->node->attr.ref;
+    if (s->n_states || options.profile) return false; /* the rows of a profile are one thread's */
+    if (k->scratch && k->scratch->bytes > MOST_SCRATCH) return false;
+    for (int i = 0; i < s->n_emits; i++)
+        if (!result_def(k, i)) return false;
+    return true;
+}
+
+/* Nanoseconds of all steps, roughly. */
+static double cost_of_steps(const Kernel *k)
+{
+    enum { PRODUCTS_A_NANOSECOND = 50, OTHERS_A_NANOSECOND = 4 };
+    return (double)size_upper(k->work.multiplies) / PRODUCTS_A_NANOSECOND +
+           (double)size_upper(k->work.others) / OTHERS_A_NANOSECOND;
+}
+
 void emit_scan(Emit *e, const Kernel *k)
 {
     const Node *scan = k->defs.at[0]->node;
@@ -160,7 +232,9 @@ void emit_scan(Emit *e, const Kernel *k)
     e->counts.n = 0;
     call_step(e, k, &t);
     move_scalars(e, k);
-    close_loop(e, steps.size[0], false);
+    e->cost = cost_of_steps(k);
+    close_loop(e, steps.size[0], has_own_steps(k));
+    e->cost = 0;
     place_last(e, k, steps.size[0]);
     for (int i = 0; i < k->defs.n; i++) store_copies(e, k->defs.at[i], 0);
 }

@@ -16,6 +16,8 @@ const Pass passes[] = {
      "values that --max-ram has no room for computed again"},
     {"layout", NULL, NULL, layout, NULL, NULL,
      "convolutions found, the order of axes in memory chosen"},
+    {"slices", NULL, NULL, slices, NULL, NULL,
+     "what works slice by slice computed so, with small arrays"},
     {"weights", NULL, NULL, weights, NULL, NULL,
      "constants of --weights scaled, turned and packed as the code reads them"},
     {"fuse", NULL, NULL, NULL, fuse, NULL, "equations that share their loops gathered in kernels"},
@@ -44,7 +46,7 @@ void graph_passes(Program *p, Entry *e, const char *last)
 
 Code *compile_entry(Program *p, Entry *e)
 {
-    Code *c = fuse(p, weights(layout(e)));
+    Code *c = fuse(p, weights(slices(layout(e))));
     schedule(c);
     plan(c);
     return c;

@@ -242,13 +242,37 @@ static void force_window(Choice *c, Node *n)
     force(c, base ? base : x);
 }
 
+/* The array in which the elements of a sequence of matrices lie, if rows are rows there, perhaps with
+ * gaps between: the heads of an attention layer, side by side. NULL: there is none. */
+static Node *element_base(const Choice *c, Node *seq)
+{
+    enum { OUTER = 1, INNER = 2 };
+    Var v[3], *vars[3];
+    Index ix, base;
+    if (seq->type.shape.rank != 3) return NULL;
+    for (int i = 0; i < 3; i++) {
+        v[i] = (Var){"i", seq->type.shape.size[i], i ? INNER : OUTER};
+        vars[i] = &v[i];
+    }
+    ix = index_of_vars(3, vars);
+    Node *b = base_of(c, seq, &ix, &base);
+    Affine flat = index_flat(&base, &b->type.shape);
+    for (int i = 0; i < flat.n; i++)
+        if (flat.var[i]->level >= INNER && flat.var[i] != vars[1] && flat.var[i] != vars[2])
+            return NULL;
+    bool rows = size_is(affine_factor(&flat, vars[2]), 1) &&
+                !size_is(affine_factor(&flat, vars[1]), 0);
+    return rows && !(is_free(b) && !is_leaf_memory(b)) ? b : NULL;
+}
+
 /* The step reads elements of sequences and captured arrays through pointers. */
 static void force_scan(Choice *c, Node *n)
 {
     const Scan *s = n->attr.ref;
     for (int k = 0; k < n->n_in; k++) {
         bool state = k >= s->n_seqs && k < s->n_seqs + s->n_states;
-        if (!state && n->in[k]->type.shape.rank) force(c, n->in[k]);
+        Node *base = !s->n_states && k < s->n_seqs ? element_base(c, n->in[k]) : NULL;
+        if (!state && n->in[k]->type.shape.rank) force(c, base ? base : n->in[k]);
     }
 }
 

@@ -192,6 +192,7 @@ struct Code {
     Names *names;
     Def **def_of;       /* by Node.id; NULL: written inside its users */
     Buffer **leaf_of;   /* by Node.id: inputs, slots, tables */
+    struct Regions **known; /* by Node.id: parts that a mask has decided, see band.h */
     int kernel_limit;   /* kernels there can be at most */
     const Node *result; /* returned by value; NULL: returns nothing */
     Buffer *result_home;
@@ -341,6 +342,9 @@ Code *compile_entry(Program *p, Entry *e);
 
 /* The step of a scan through all passes: operands are its inputs, next states and emits its outputs. */
 Code *compile_step(Code *of, const Node *scan);
+/* Operand k of a scan without states where it is a view of an array: the element of a step, a matrix
+ * in it. The base is NULL where sequences are arrays of their own. */
+Matrix element_in_place(const Code *c, const Node *scan, int k, Var *step);
 /* Buffers for the states of a scan's kernel and the results of its step; needs homes. */
 void place_states(Code *c, Kernel *k);
 /* The definition of a result of the kernel's recurrence, or NULL: nobody reads it. */

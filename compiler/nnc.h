@@ -419,13 +419,17 @@ struct Custom {
 /* A recurrence: the body runs once for each element of the sequences. SCAN nodes have operands
  * (sequences.., first states.., captured values..); INPUT k of the body is the element, state or
  * value of operand k. Results are the last states, then the emitted sequences. */
+typedef struct Moved Moved;
 struct Scan {
     Graph *body;
     int n_seqs, n_states, n_captures, n_emits;
     Node **next, **emit;      /* in the body; emit follows next in one array */
     bool reversed;            /* runs from the last element to the first */
+    const Moved *const *moved;/* by emit: in which order slices has it stored; NULL: as emitted */
     Scan *wider;              /* the same recurrence with more emits behind the others, or NULL */
 };
+/* A sequence of matrices is stored as the transpose of what it is in another shape; rows stay rows. */
+struct Moved { Shape shape; int perm[MAX_RANK]; };
 /* The result nodes of a recurrence over the same operands as `like`. */
 Node *n_scan(Graph *g, const Scan *s, SizeRef steps, int result, int n_in, Node *const *in);
 Type scan_type(const Scan *s, SizeRef steps, int result);
@@ -474,6 +478,7 @@ typedef struct Output {
     const char *name;
     Span span;
     Node *node;               /* NULL: a set */
+    SizeRef row;              /* of a step: the distance of rows where they have gaps, or NULL */
     VEC(Node *) set;          /* one per program parameter; NULL where the set has no such member */
 } Output;
 typedef struct Update { Slot *slot; Node *value; Span span; } Update;
@@ -488,7 +493,8 @@ typedef struct Entry {
     VEC(Input) inputs;
     VEC(Output) outputs;
     VEC(Update) updates;
-    bool is_step;             /* no entry of the program but the step of a scan */
+    bool is_step;             /* no entry of the program but the step of a scan; */
+    const struct Regions *const *known; /* then by input what a mask has decided, see band.h */
     /* found after simplify: */
     bool draws, writes, reads;/* has draws; updates slots; reads slots */
     /* found by recompute, when it has changed the entry: */
@@ -609,6 +615,12 @@ void hoist_entry(Entry *e);
 Graph *layout_roots(const Graph *g, Node **roots, int n);
 /* The same for an entry, which stays as it is: a copy, or e itself where nothing changes. */
 Entry *layout(Entry *e);
+
+/* ---- slices.c: parts of the graph that work slice by slice --------------------------------------------------- */
+
+/* The same entry, where what works on each slice of its leading axes by itself is a recurrence over
+ * these; e itself where nothing changes. */
+Entry *slices(Entry *e);
 
 /* ---- weights.c: what is computed of --weights once ------------------------------------------------------------ */
 

@@ -300,7 +300,7 @@ static Sketch *sketch_of(Emit *e, const Kernel *k)
     BufferList all = all_buffers(e->c);
     Saved *saved = NEW_N(Saved, all.n + 1);
     *s = (Sketch){.e = e, .k = k};
-    if (k->kind == DEF_SCAN || k->kind == DEF_DRAW || is_zero_already(e, k)) return s;
+    if ((k->kind == DEF_SCAN && !has_own_steps(k)) || k->kind == DEF_DRAW || is_zero_already(e, k)) return s;
     for (int i = 0; i < all.n; i++) {
         const Buffer *b = all.at[i];
         saved[i] = (Saved){b->name, b->access, b->flat, b->used};

@@ -115,7 +115,9 @@ void print_routine(Text *out, Routine *r)
         const char *line = s->lines.at[i];
         if (s->passes && !strcmp(line, s->ranged)) line = loop_text(r);
         int indent = (int)strspn(line, " ");
-        wrap_lines(out, fill_holes(line + indent, r->names), indent + 4);
+        const char *filled = fill_holes(line + indent, r->names);
+        if (s->k->kind == DEF_SCAN) filled = with_argument_types(s->e, s->k, filled);
+        wrap_lines(out, filled, indent + 4);
     }
     text_add(out, "}\n");
 }

@@ -2,6 +2,7 @@
  * In: a scan in a graph whose definitions have been chosen. Out: its body through the same passes
  * as an entry, with the operands as inputs and the next states and emitted values as outputs; and
  * the buffers that the loop around it needs. */
+#include "band.h"
 #include "kernel.h"
 
 #include <string.h>
@@ -26,13 +27,57 @@ static const char *result_name(const Code *of, const Node *scan, int result)
     return "h";
 }
 
-static Type operand_type(const Scan *s, const Node *scan, int k)
+Matrix element_in_place(const Code *c, const Node *scan, int k, Var *step)
 {
+    const Scan *s = scan->attr.ref;
+    Node *n = see_through(scan->in[k]);
+    bool is_there = is_leaf_memory(n) || c->def_of[n->id];
+    if (s->n_states || k >= s->n_seqs || n->type.shape.rank != 3 || is_there) return (Matrix){0};
+    return matrix_of(c, n, &step);
+}
+
+/* The distance of the rows of an element that lies in a larger array, with gaps between; else NULL. */
+static SizeRef row_distance(const Code *of, const Node *scan, int k)
+{
+    Var step = {"i", scan->attr.size, 1};
+    Matrix m = element_in_place(of, scan, k, &step);
+    return m.base && m.ld != scan->in[k]->type.shape.size[2] ? m.ld : NULL;
+}
+
+static Type operand_type(const Code *of, const Node *scan, int k)
+{
+    const Scan *s = scan->attr.ref;
+    SizeRef ld = row_distance(of, scan, k);
     Type t = scan->in[k]->type;
+    if (ld) t.shape.size[2] = ld;
     if (k >= s->n_seqs) return t;
     for (int i = 1; i < t.shape.rank; i++) t.shape.size[i - 1] = t.shape.size[i];
     t.shape.rank--;
     return t;
+}
+
+/* Elements with gaps come in as matrices of longer rows, of which the body takes the first part. */
+static Graph *body_with_gaps(const Code *of, const Node *scan, Node **roots, int n)
+{
+    const Scan *s = scan->attr.ref;
+    SizeRef zero[2] = {size_const(0), size_const(0)};
+    bool any = false;
+    for (int k = 0; k < scan->n_in; k++) any |= row_distance(of, scan, k) != NULL;
+    if (!any) return s->body;
+    Graph *to = graph_new();
+    Node **map = NEW_N(Node *, s->body->nodes.n + 1);
+    for (int i = 0; i < s->body->nodes.n; i++) {
+        const Node *x = s->body->nodes.at[i];
+        SizeRef ld = x->op == OP_INPUT ? row_distance(of, scan, (int)x->attr.k) : NULL;
+        Type t = x->type;
+        if (ld) t.shape.size[1] = ld;
+        map[i] = ld ? n_input(to, (int)x->attr.k, t, NULL) : node_copy(to, x, &x->attr, map);
+        if (!ld) continue;
+        note_as(map[i], x, map);
+        map[i] = n_slice(to, map[i], zero, &x->type.shape);
+    }
+    map_roots(roots, n, map);
+    return to;
 }
 
 static bool is_free_name(const Entry *e, const char *name)
@@ -66,21 +111,50 @@ static const char *step_name(const Code *of, const Node *scan)
     return name;
 }
 
+/* The distance of the rows of what is emitted, where it is stored with gaps; else NULL. */
+static SizeRef emit_distance(const Scan *s, int emit)
+{
+    const Moved *m = s->moved ? s->moved[emit] : NULL;
+    SizeRef distance = size_const(1);
+    for (int i = m ? m->shape.rank : 0; i-- > 0 && m->perm[i] != m->shape.rank - 2;)
+        distance = size_mul(distance, m->shape.size[m->perm[i]]);
+    return m && distance != m->shape.size[m->shape.rank - 1] ? distance : NULL;
+}
+
+/* What the masks around a recurrence have decided of the operands of a step. */
+static const Regions *const *known_operands(const Code *of, const Node *scan)
+{
+    const Scan *s = scan->attr.ref;
+    const Regions **known = NEW_N(const Regions *, scan->n_in + 1);
+    for (int k = 0; of->known && k < scan->n_in; k++) {
+        const Regions *r = of->known[scan->in[k]->id];
+        if (k >= s->n_seqs + s->n_states) known[k] = r;
+        if (k < s->n_seqs && !row_distance(of, scan, k)) known[k] = known_element(r);
+    }
+    return known;
+}
+
 Code *compile_step(Code *of, const Node *scan)
 {
     const Scan *s = scan->attr.ref;
     Entry *e = NEW(Entry);
-    *e = (Entry){.name = step_name(of, scan), .g = s->body, .is_step = true};
+    const int n_roots = s->n_states + s->n_emits;
+    Node **roots = NEW_N(Node *, n_roots + 1);
+    for (int i = 0; i < n_roots; i++) roots[i] = s->next[i];
+    *e = (Entry){.name = step_name(of, scan), .is_step = true};
+    e->known = known_operands(of, scan);
+    e->g = body_with_gaps(of, scan, roots, n_roots);
     for (int i = 0; i < of->entry->dims.n; i++) vec_push(&e->dims, of->entry->dims.at[i]);
     for (int k = 0; k < scan->n_in; k++) {
-        Input in = {.name = distinct(e, input_name(s, k)), .type = operand_type(s, scan, k)};
+        Input in = {.name = distinct(e, input_name(s, k)), .type = operand_type(of, scan, k)};
         vec_push(&e->inputs, in);
     }
     for (int i = 0; i < s->n_states + s->n_emits; i++) {
         const char *name = result_name(of, scan, i);
         Output o = {.name =
                         distinct(e, i < s->n_states ? intern_str(format("next_%s", name)) : name),
-                    .node = s->next[i]};
+                    .node = roots[i],
+                    .row = i < s->n_states ? NULL : emit_distance(s, i - s->n_states)};
         vec_push(&e->outputs, o);
     }
     return compile_entry(of->program, e);

@@ -31,7 +31,9 @@ static void add_output(Code *c, const Output *o, TargetList *targets)
         Target t = {see_through(o->node), c->result_home, false};
         vec_push(targets, t);
     } else if (o->node) {
-        Target t = {see_through(o->node), new_output(c, o->node->type, o->name, NULL), false};
+        Type type = o->node->type;
+        if (o->row) type.shape.size[type.shape.rank - 1] = o->row;
+        Target t = {see_through(o->node), new_output(c, type, o->name, NULL), false};
         vec_push(targets, t);
     }
     for (int i = 0; i < o->set.n && !o->node; i++) {
