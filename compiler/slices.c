@@ -1,11 +1,11 @@
 /* slices.c - what works slice by slice is computed so.
  * In: an entry behind layout. Out: the same entry, where a part of the graph that works on each
- * slice of its leading axes by itself (slices_find.c) is a recurrence without states over these axes:
+ * slice of its leading axes by itself (slices_find.c) is a recurrence without states over these:
  *     S = Q @ K', P = softmax(S), Y = P @ V    for Q, K, V [B, H, T, d]
  * becomes one step for each b and h, which takes [T, d] of Q, K and V and has [T, T] of S and P.
- * The step's work area is small and the same for all slices, so what stays inside does not leave the
- * caches; what is read outside, by a backward pass perhaps, is emitted. What depends on no data,
- * such as a mask, is made in the step. The interpreter keeps the graph as it was. */
+ * The step's work area is small and the same for all slices, so what stays inside does not leave
+ * the caches; what is read outside, by a backward pass perhaps, is emitted. What depends on no
+ * data, such as a mask, is made in the step. The interpreter keeps the graph as it was. */
 #include "slices.h"
 
 #include "kernel.h"

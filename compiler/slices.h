@@ -5,8 +5,8 @@
 #include "nnc.h"
 
 /* Values with the same leading axes, `batch`, and what can be said about all nodes of the graph
- * with respect to these. `wide` is the number of elements that the values which are worth it have in one
- * slice: more than what they are made of. By Node.id: */
+ * with respect to these. `wide` is the number of elements that the values which are worth it have
+ * in one slice: more than what they are made of. By Node.id: */
 typedef struct Kind {
     Shape batch;
     SizeRef wide;

@@ -1,7 +1,7 @@
 /* slices_find.c - which parts of a graph are computed slice by slice.
  * In: the graph of an entry. Out: sets of nodes around batched matrix products whose large result,
- * or large operand, is needed by nothing outside. Their leading axes go through all operators of the
- * set unchanged, so a slice of one value is made of slices of others, and the large values are
+ * or large operand, is needed by nothing outside. Their leading axes go through all operators of
+ * the set unchanged, so a slice of one value is made of slices of others, and the large values are
  * stored for one slice only. No path leaves a set and comes back, nor goes from set to set in a
  * circle: each is one step of the computation. */
 #include "slices.h"

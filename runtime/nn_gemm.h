@@ -72,26 +72,26 @@ enum {
 /* Floats of scratch: for a copy of B, or the part of it that fits; */
 static inline int nn_room(int64_t rows, int64_t columns)
 {
-    const int64_t all = (rows < NN_BLOCK_K ? rows : NN_BLOCK_K) * ((columns + 15) / 16 * 16);
-    return all < NN_SCRATCH ? (int)all : NN_SCRATCH;
+    const int64_t all = (rows < NN_BLOCK_K ? rows : (int64_t)NN_BLOCK_K) * ((columns + 15) / 16 * 16);
+    return all < NN_SCRATCH ? (int)all : (int)NN_SCRATCH;
 }
 
 /* and for the copies of each form. */
 static inline int nn_room_nn(int M, int N, int K)
 {
-    return NN_COPIES_B(M, N, K) ? NN_SCRATCH : NN_COPIES_NEAR(M, N, K) ? nn_room(K, N) : 0;
+    return NN_COPIES_B(M, N, K) ? (int)NN_SCRATCH : NN_COPIES_NEAR(M, N, K) ? nn_room(K, N) : 0;
 }
 
 static inline int nn_room_nt(int M, int N, int K)
 {
     const int few = M < NN_MORE_ROWS && N > NN_BLOCK_N;
-    return M > NN_FEW_ROWS ? nn_room(K, few ? NN_BLOCK_N : N) : 0;
+    return M > NN_FEW_ROWS ? nn_room(K, few ? (int)NN_BLOCK_N : N) : 0;
 }
 
 static inline int nn_room_tn(int M, int N, int K)
 {
-    return NN_COPIES_A(M, N, K)       ? NN_SCRATCH
-           : NN_COPIES_TILES(M, N, K) ? nn_room(K < NN_NEAR_K ? K : NN_NEAR_K, (int64_t)M + 16)
+    return NN_COPIES_A(M, N, K)       ? (int)NN_SCRATCH
+           : NN_COPIES_TILES(M, N, K) ? nn_room(K < NN_NEAR_K ? K : (int)NN_NEAR_K, (int64_t)M + 16)
                                       : 0;
 }
 NN_COMMON_END
@@ -227,7 +227,7 @@ static void nn_product_blocks(int M, int N, int K, const float *A, size_t ras, s
                               unsigned flags, int copy, float *ws, int room)
 {
     struct nn_panel p = {ras, cas, ldb, ldc, K, 0, NULL, flags, 1, 0, 0, 0, 0};
-    const int most = NN_NARROW ? NN_NEAR_K : copy ? NN_BLOCK_K : K;
+    const int most = NN_NARROW ? (int)NN_NEAR_K : copy ? (int)NN_BLOCK_K : K;
     const int blocks = K > most ? (K + most - 1) / most : 1;
     for (int t = 0, k0 = 0; t < blocks; t++, k0 += p.K) {
         const float *a = A + (size_t)k0 * cas, *b = B + (size_t)k0 * (copy == 2 ? 1 : ldb);
@@ -245,7 +245,7 @@ static void nn_product(int M, int N, int K, const float *A, size_t lda, const fl
 {
     struct nn_panel p = {lda, 1, ldb, ldc, K, 0, bias, flags, 1, 0, 0, 0, 0};
     const int far = NN_COPIES_B(M, N, K) && ldb % 512 == 0 && (size_t)K * ldb >= NN_LARGE;
-    const int copy = ws && (far || (NN_NARROW && NN_COPIES_NEAR(M, N, K)));
+    const int near = NN_NARROW && NN_COPIES_NEAR(M, N, K), copy = ws && (far || near);
     const int splits = NN_NARROW && K > NN_NEAR_K;
     if (M > 0 && N > 0 && (copy || splits || !nn_one_panel(&p, M, N, A, B, C)))
         nn_product_blocks(M, N, K, A, lda, 1, B, ldb, C, ldc, bias, flags, copy, ws,
