@@ -72,7 +72,8 @@ enum {
 /* Floats of scratch: for a copy of B, or the part of it that fits; */
 static inline int nn_room(int64_t rows, int64_t columns)
 {
-    const int64_t all = (rows < NN_BLOCK_K ? rows : (int64_t)NN_BLOCK_K) * ((columns + 15) / 16 * 16);
+    const int64_t most = rows < NN_BLOCK_K ? rows : (int64_t)NN_BLOCK_K;
+    const int64_t all = most * ((columns + 15) / 16 * 16);
     return all < NN_SCRATCH ? (int)all : (int)NN_SCRATCH;
 }
 
@@ -90,15 +91,17 @@ static inline int nn_room_nt(int M, int N, int K)
 
 static inline int nn_room_tn(int M, int N, int K)
 {
+    const int terms = K < NN_NEAR_K ? K : (int)NN_NEAR_K;
     return NN_COPIES_A(M, N, K)       ? (int)NN_SCRATCH
-           : NN_COPIES_TILES(M, N, K) ? nn_room(K < NN_NEAR_K ? K : (int)NN_NEAR_K, (int64_t)M + 16)
+           : NN_COPIES_TILES(M, N, K) ? nn_room(terms, (int64_t)M + 16)
                                       : 0;
 }
 NN_COMMON_END
 #endif
 
-/* A panel of two vectors is a line of the cache wide or less: its rows are lines far apart, and what
- * is read of them should fit the first-level cache.  Wide vectors read several lines of each. */
+/* A panel of two vectors is a line of the cache wide or less: its rows are lines far apart, and
+ * what is read of them should fit the first-level cache.  Wide vectors read several lines of
+ * each. */
 #undef NN_NARROW
 #define NN_NARROW (NN_VL < 16)
 
@@ -244,10 +247,12 @@ static void nn_product(int M, int N, int K, const float *A, size_t lda, const fl
                        float *C, size_t ldc, const float *bias, unsigned flags, float *ws)
 {
     struct nn_panel p = {lda, 1, ldb, ldc, K, 0, bias, flags, 1, 0, 0, 0, 0};
-    const int far = NN_COPIES_B(M, N, K) && ldb % 512 == 0 && (size_t)K * ldb >= NN_LARGE;
-    const int near = NN_NARROW && NN_COPIES_NEAR(M, N, K), copy = ws && (far || near);
-    const int splits = NN_NARROW && K > NN_NEAR_K;
-    if (M > 0 && N > 0 && (copy || splits || !nn_one_panel(&p, M, N, A, B, C)))
+    int copy = NN_COPIES_B(M, N, K) && ldb % 512 == 0 && (size_t)K * ldb >= NN_LARGE;
+    int blocks = NN_NARROW && K > NN_NEAR_K;
+    copy |= NN_NARROW && NN_COPIES_NEAR(M, N, K);
+    copy &= ws != NULL;
+    blocks |= copy;
+    if (M > 0 && N > 0 && (blocks || !nn_one_panel(&p, M, N, A, B, C)))
         nn_product_blocks(M, N, K, A, lda, 1, B, ldb, C, ldc, bias, flags, copy, ws,
                           nn_room_nn(M, N, K));
 }
