@@ -23,6 +23,8 @@ enum {
     NN_TILE_ALL = 36,
     NN_STRIP_PART = 7,  /* tiles of a strip that one thread has at least */
     NN_STRIP_PARTS = 8, /* of a strip, at most: even for 2, 4 and 8 threads */
+    NN_MAP_PART = 16,   /* maps at a time where tiles are few: the widest vector */
+    NN_GATHERED = 4,    /* channels whose kernels are transposed at once */
     NN_PLANE_GAP = 16   /* floats between planes, which else might evict each other */
 };
 
@@ -75,11 +77,23 @@ static inline size_t nn_strip_elements(const struct nn_conv_sizes *s, int parts)
            2 * NN_TILE_ALL * NN_PLANE_GAP;
 }
 
+/* parts of the maps, the last with what is left */
+static inline int nn_map_parts(int maps)
+{
+    return maps < NN_MAP_PART ? 1 : maps / NN_MAP_PART;
+}
+
+/* elements of the kernels, transformed: all, or part after part */
+static inline size_t nn_kernel_elements(const struct nn_conv_sizes *s)
+{
+    return NN_TILE_ALL * (nn_tile_plane(s->x[2], s->y[2]) +
+                          (size_t)(nn_map_parts(s->y[2]) - 1) * NN_PLANE_GAP);
+}
+
 static inline size_t nn_winograd_elements(int N, const struct nn_conv_sizes *s)
 {
     const int parts = nn_strip_parts(nn_tiles_of(N, s));
-    return NN_TILE_ALL * nn_tile_plane(s->x[2], s->y[2]) +
-           (size_t)parts * nn_strip_elements(s, parts);
+    return nn_kernel_elements(s) + (size_t)parts * nn_strip_elements(s, parts);
 }
 
 /* the elements of n that lie inside when the first is number `at` of `size`, as bits */
@@ -101,7 +115,10 @@ NN_COMMON_END
 #define nn_take_dy NN_NAME(nn_take_dy)
 #define nn_give_outputs NN_NAME(nn_give_outputs)
 #define nn_gather_kernels NN_NAME(nn_gather_kernels)
+#define nn_winograd_products NN_NAME(nn_winograd_products)
 #define nn_winograd_kernels NN_NAME(nn_winograd_kernels)
+#define nn_winograd_inputs NN_NAME(nn_winograd_inputs)
+#define nn_winograd_maps NN_NAME(nn_winograd_maps)
 #define nn_winograd_strips NN_NAME(nn_winograd_strips)
 #define nn_winograd_take NN_NAME(nn_winograd_take)
 #define nn_winograd_add NN_NAME(nn_winograd_add)
@@ -109,11 +126,19 @@ NN_COMMON_END
 
 #if NN_LEVEL == 0
 #define nn_act_row NN_NAME(nn_act_row)
+#define nn_transpose_panel NN_NAME(nn_transpose_panel)
 
 static void nn_act_row(float *c, int n, unsigned flags)
 {
     for (int i = 0; i < n; i++)
         c[i] = nn_finish(c[i], flags);
+}
+
+/* nothing to transpose: a vector is one float */
+static void nn_transpose_panel(float *d, const float *b, size_t ldb, int K, int nv, int tail)
+{
+    (void)ldb, (void)nv, (void)tail;
+    memcpy(d, b, (size_t)K * sizeof *d);
 }
 #endif
 
@@ -280,81 +305,127 @@ NN_NOINLINE void nn_take_dy(const struct nn_winograd *w, const float *dy, float 
     nn_take_tiles(NN_TILE_DY, w, dy, w->s.y, none, v, plane, from, to);
 }
 
-/* y of the tiles from .. to - 1, out of their products m[36][to - from][maps] */
+/* The maps first .. end - 1 of y, of the tiles from .. to - 1, out of their products
+ * m[36][to - from][maps] */
 NN_NOINLINE void nn_give_outputs(const struct nn_winograd *w, const float *m, float *y, int from,
-                                 int to)
+                                 int to, int first, int end)
 {
     const int across = nn_tiles_along(&w->s, 1), image = nn_tiles_along(&w->s, 0) * across;
     const int O = w->s.y[2], n = NN_TILE_OUT;
     const size_t row = (size_t)w->s.y[1] * (size_t)O, plane = nn_tile_plane(to - from, O);
+    const float *bias = w->flags & NN_BIAS ? w->bias + first : NULL;
+    m += first;
     for (int t = from; t < to; t++, m += O) {
         const int i = t % image / across * n, j = t % across * n;
         const unsigned rows = nn_bits_inside(i, n, w->s.y[0]);
         const unsigned columns = nn_bits_inside(j, n, w->s.y[1]);
         float *at = y + ((size_t)(t / image) * (size_t)w->s.y[0] + (size_t)i) * row +
-                    (size_t)j * (size_t)O;
-        NN_EACH_VECTOR(o, O)
+                    (size_t)j * (size_t)O + first;
+        NN_EACH_VECTOR(o, end - first)
             nn_transform(NN_TILE_OUTPUTS, 1, m + o, NN_TILE_IN * plane, plane, at + o, row,
-                         (size_t)O, rows, columns, w->flags & NN_BIAS ? w->bias + o : NULL,
-                         w->flags);
+                         (size_t)O, rows, columns, bias ? bias + o : NULL, w->flags);
         for (int p = 0; p < n * n && w->flags & (NN_TANH | NN_SIGMOID); p++)
             if (rows >> p / n & columns >> p % n & 1)
-                nn_act_row(at + (size_t)(p / n) * row + (size_t)(p % n) * (size_t)O, O, w->flags);
+                nn_act_row(at + (size_t)(p / n) * row + (size_t)(p % n) * (size_t)O, end - first,
+                           w->flags);
     }
+}
+
+/* Of m[36][n][maps] the maps first .. end - 1 = v[36][n][channels] u[36][channels][those maps] */
+static void nn_winograd_products(const struct nn_winograd *w, int n, const float *v, const float *u,
+                                 float *m, int first, int end)
+{
+    const int C = w->s.x[2], O = w->s.y[2], maps = end - first;
+    const size_t in = nn_tile_plane(n, C), out = nn_tile_plane(n, O);
+    const size_t both = nn_tile_plane(C, maps);
+    for (size_t p = 0; p < NN_TILE_ALL; p++)
+        nn_product(n, maps, C, v + p * in, (size_t)C, u + p * both, (size_t)maps,
+                   m + p * out + first, (size_t)O, NULL, 0, NULL);
 }
 
 /* The outputs of the tiles of parts first .. end - 1, a strip after another */
 static void nn_winograd_strips(const struct nn_winograd *w, const float *x, float *y, int first,
                                int end)
 {
-    const int C = w->s.x[2], O = w->s.y[2], most = NN_STRIP_PART * (end - first);
+    const int O = w->s.y[2], most = NN_STRIP_PART * (end - first);
     const int begin = (int)((int64_t)w->all * first / w->parts);
     const int tiles = (int)((int64_t)w->all * end / w->parts) - begin;
     const int strips = (tiles + most - 1) / most;
     float *v = w->strips + (size_t)first * nn_strip_elements(&w->s, w->parts);
     for (int i = 0; i < strips; i++) {
-        const int from = (int)((int64_t)tiles * i / strips);
-        const int n = (int)((int64_t)tiles * (i + 1) / strips) - from;
-        const size_t in = nn_tile_plane(n, C), out = nn_tile_plane(n, O);
-        const size_t both = nn_tile_plane(C, O);
+        const int from = begin + (int)((int64_t)tiles * i / strips);
+        const int to = begin + (int)((int64_t)tiles * (i + 1) / strips);
+        const size_t in = nn_tile_plane(to - from, w->s.x[2]);
         float *m = v + NN_TILE_ALL * in;
-        nn_take_inputs(w, x, v, in, begin + from, begin + from + n);
-        for (size_t p = 0; p < NN_TILE_ALL; p++)
-            nn_product(n, O, C, v + p * in, (size_t)C, w->u + p * both, (size_t)O, m + p * out,
-                       (size_t)O, NULL, 0, NULL);
-        nn_give_outputs(w, m, y, begin + from, begin + from + n);
+        nn_take_inputs(w, x, v, in, from, to);
+        nn_winograd_products(w, to - from, v, w->u, m, 0, O);
+        nn_give_outputs(w, m, y, from, to, 0, O);
     }
 }
 
 /* ---- kernels --------------------------------------------------------------------------------- */
 
-/* to[9][a vector] = the kernels of one channel and the maps from o on */
-NN_INLINE void nn_gather_kernels(const struct nn_winograd *w, float *to, int c, int o)
+/* to[9][a vector] = the kernel of channel c for the maps from o on, which is where in `taps`? Those of
+ * some channels at a time, as kernels of a map lie one behind the other; turned, kernels of a channel
+ * do. */
+NN_INLINE const float *nn_gather_kernels(const struct nn_winograd *w, float *taps, int c, int from,
+                                         int to, int o)
 {
     const float *k = w->k + (size_t)c * w->k_channel + (size_t)o * w->k_map;
-    for (int i = 0; i < NN_VL; i++, k += w->k_map)
-        for (int t = 0; t < 9; t++)
-            to[t * NN_VL + i] = k[(size_t)(w->turned ? 8 - t : t) * w->k_tap];
+    const int at = (c - from) % NN_GATHERED, rest = to - c;
+    float turned[9 * NN_VL];
+    if (!w->turned) {
+        if (at == 0)
+            nn_transpose_panel(taps, k, w->k_map, 9 * (rest < NN_GATHERED ? rest : NN_GATHERED), 1,
+                               NN_VL);
+        return taps + 9 * NN_VL * at;
+    }
+    nn_transpose_panel(turned, k, w->k_map, 9, 1, NN_VL);
+    for (int t = 0; t < 9; t++)
+        nn_vstore(taps + t * NN_VL, nn_vload(turned + (8 - t) * NN_VL));
+    return taps;
 }
 
-/* u[36][channels][maps] of the channels from .. to - 1 */
-static void nn_winograd_kernels(const struct nn_winograd *w, int from, int to)
+/* u[36][channels][maps first .. end - 1] of the channels from .. to - 1 */
+static void nn_winograd_kernels(const struct nn_winograd *w, float *u, int from, int to, int first,
+                                int end)
 {
-    const int O = w->s.y[2], copies = w->k_map != 1 || w->turned;
-    const size_t plane = nn_tile_plane(w->s.x[2], O);
-    float taps[9 * NN_VL];
-    NN_EACH_VECTOR(o, O)
+    const int maps = end - first, copies = w->k_map != 1 || w->turned;
+    const size_t plane = nn_tile_plane(w->s.x[2], maps), tap = copies ? NN_VL : w->k_tap;
+    float taps[9 * NN_VL * NN_GATHERED];
+    NN_EACH_VECTOR(o, maps)
         for (int c = from; c < to; c++) {
-            const float *k = w->k + (size_t)c * w->k_channel + (size_t)o;
-            size_t tap = w->k_tap;
-            if (copies) {
-                nn_gather_kernels(w, taps, c, o);
-                k = taps;
-                tap = NN_VL;
-            }
-            nn_transform(NN_TILE_KERNELS, 0, k, 3 * tap, tap, w->u + (size_t)c * (size_t)O + o,
+            const float *k = copies ? nn_gather_kernels(w, taps, c, from, to, first + o)
+                                    : w->k + (size_t)c * w->k_channel + (size_t)(first + o);
+            nn_transform(NN_TILE_KERNELS, 0, k, 3 * tap, tap, u + (size_t)c * (size_t)maps + o,
                          NN_TILE_IN * plane, plane, 0, 0, NULL, 0);
         }
+}
+
+/* ---- few tiles ------------------------------------------------------------------------------- */
+
+/* Of all tiles as one strip: the inputs from .. to - 1, for all threads; */
+static void nn_winograd_inputs(const struct nn_winograd *w, const float *x, int from, int to)
+{
+    const size_t in = nn_tile_plane(w->all, w->s.x[2]);
+    nn_take_inputs(w, x, w->strips + (size_t)from * (size_t)w->s.x[2], in, from, to);
+}
+
+/* and all that is to do for the parts from .. to - 1 of the maps. The kernels of a part, which few
+ * tiles hardly use again, are soon used, and the next take their place in the near cache. */
+static void nn_winograd_maps(const struct nn_winograd *w, float *y, int from, int to)
+{
+    const int C = w->s.x[2], O = w->s.y[2];
+    const float *v = w->strips;
+    float *m = w->strips + NN_TILE_ALL * nn_tile_plane(w->all, C);
+    float *u = w->u + (size_t)from * NN_TILE_ALL * nn_tile_plane(C, NN_MAP_PART);
+    for (int part = from; part < to; part++) {
+        const int first = part * NN_MAP_PART;
+        const int end = part + 1 < nn_map_parts(O) ? first + NN_MAP_PART : O;
+        nn_winograd_kernels(w, u, 0, C, first, end);
+        nn_winograd_products(w, w->all, v, u, m, first, end);
+        nn_give_outputs(w, m, y, 0, w->all, first, end);
+    }
 }
 
 /* ---- the gradient of the kernels ------------------------------------------------------------- */

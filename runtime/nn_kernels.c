@@ -204,28 +204,49 @@ static struct nn_winograd nn_winograd_of(int N, const struct nn_conv_sizes *s, c
     }
     w.all = nn_tiles_of(N, &w.s);
     w.parts = nn_strip_parts(w.all);
-    w.strips += NN_TILE_ALL * nn_tile_plane(s->x[2], s->y[2]);
+    w.strips += nn_kernel_elements(&w.s);
     return w;
 }
 
-/* nanoseconds of all tiles, at 50 multiply-adds in each; and of the kernels, at 10 elements */
+/* nanoseconds of all tiles, at 50 multiply-adds in each; of the inputs of one at two elements, and of
+ * the kernels of one channel, at ten */
 static double nn_winograd_cost(const struct nn_winograd *w)
 {
     return 0.02 * w->all * NN_TILE_ALL * w->s.x[2] * w->s.y[2];
 }
 
-static void nn_share_kernels(const struct nn_winograd *w, float *dk)
+static double nn_inputs_cost(int channels)
 {
-    NN_SHARE(w->s.x[2], 0.1 * NN_TILE_ALL * w->s.y[2],
-             dk ? NN_CALL(nn_winograd_dk)(w, dk, nn_from, nn_to)
-                : NN_CALL(nn_winograd_kernels)(w, nn_from, nn_to));
+    return 0.5 * NN_TILE_ALL * channels;
 }
 
+static double nn_kernels_cost(const struct nn_winograd *w)
+{
+    return 0.1 * NN_TILE_ALL * w->s.y[2];
+}
+
+/* Many tiles: kernels are shared by channels, and then tiles. */
 static void nn_share_strips(const struct nn_winograd *w, const float *x, float *y)
 {
-    nn_share_kernels(w, NULL);
+    const int O = w->s.y[2];
+    NN_SHARE(w->s.x[2], nn_kernels_cost(w),
+             NN_CALL(nn_winograd_kernels)(w, w->u, nn_from, nn_to, 0, O));
     NN_SHARE(w->parts, nn_winograd_cost(w) / w->parts,
              NN_CALL(nn_winograd_strips)(w, x, y, nn_from, nn_to));
+}
+
+/* Few tiles: maps are shared. */
+static void nn_share_maps(const struct nn_winograd *w, const float *x, float *y)
+{
+    const int C = w->s.x[2], parts = nn_map_parts(w->s.y[2]);
+    const double cost = nn_winograd_cost(w) + C * nn_kernels_cost(w);
+    NN_SHARE(w->all, nn_inputs_cost(C), NN_CALL(nn_winograd_inputs)(w, x, nn_from, nn_to));
+    NN_SHARE(parts, cost / parts, NN_CALL(nn_winograd_maps)(w, y, nn_from, nn_to));
+}
+
+static void nn_share_winograd(const struct nn_winograd *w, const float *x, float *y)
+{
+    (w->all <= NN_STRIP_PART * w->parts ? nn_share_maps : nn_share_strips)(w, x, y);
 }
 
 /* A strip after another: its tiles are shared, and then its planes, so that each sum has one order. */
@@ -235,7 +256,7 @@ static void nn_share_sums(const struct nn_winograd *w, const float *x, const flo
     const int strips = (w->all + most - 1) / most;
     for (int i = 0; i < strips; i++) {
         const int first = NN_PART(w->all, i, strips), n = NN_PART(w->all, i + 1, strips) - first;
-        NN_SHARE(n, 0.5 * NN_TILE_ALL * (C + O),
+        NN_SHARE(n, nn_inputs_cost(C + O),
                  NN_CALL(nn_winograd_take)(w, x, dy, first, n, nn_from, nn_to));
         NN_SHARE(NN_TILE_ALL, 0.02 * n * C * O,
                  NN_CALL(nn_winograd_add)(w, first, n, nn_from, nn_to));
@@ -410,14 +431,14 @@ NN_API void nn_winograd(int N, const struct nn_conv_sizes *s, const float *x, co
     struct nn_winograd w = nn_winograd_of(N, s, k, (flags & NN_PACKED) != 0, 0, ws);
     w.bias = bias;
     w.flags = flags;
-    nn_share_strips(&w, x, y);
+    nn_share_winograd(&w, x, y);
 }
 
 NN_API void nn_winograd_data(int N, const struct nn_conv_sizes *s, const float *dy, const float *k,
                              float *dx, void *ws)
 {
     const struct nn_winograd w = nn_winograd_of(N, s, k, 0, 1, ws);
-    nn_share_strips(&w, dy, dx);
+    nn_share_winograd(&w, dy, dx);
 }
 
 NN_API void nn_winograd_weights(int N, const struct nn_conv_sizes *s, const float *x,
@@ -429,7 +450,7 @@ NN_API void nn_winograd_weights(int N, const struct nn_conv_sizes *s, const floa
         return;
     }
     nn_share_sums(&w, x, dy);
-    nn_share_kernels(&w, dk);
+    NN_SHARE(s->x[2], nn_kernels_cost(&w), NN_CALL(nn_winograd_dk)(&w, dk, nn_from, nn_to));
 }
 
 NN_API size_t nn_winograd_work(int N, const struct nn_conv_sizes *s)
