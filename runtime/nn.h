@@ -110,7 +110,7 @@ NN_API void nn_gemm_tn_band_d(int M, int N, int K, const double *A, int lda, con
                               int ldb, double *C, int ldc, const double *bias, unsigned flags,
                               int lo, int hi, void *ws);
 
-/* Bytes of ws, with a band or without.  The same on every machine, never more than 128 KiB, and no
+/* Bytes of ws, with a band or without.  The same on every machine, never more than 256 KiB, and no
  * smaller for larger sizes, so that one bound serves a range of shapes.  README.md gives the
  * formulas. */
 NN_API size_t nn_gemm_nn_work(int M, int N, int K);

@@ -46,8 +46,9 @@ enum {
     NN_BLOCK_K = 512,   /* rows of a copied panel of B, at most */
     NN_BLOCK_N = 64,    /* columns of one with that many rows, at most */
     NN_SCRATCH = NN_BLOCK_K * NN_BLOCK_N, /* floats for copies, at most */
-    NN_BLOCK_KA = 128,  /* rows and columns of a copied block of A, for tn with wide vectors */
+    NN_BLOCK_KA = 256,  /* rows and columns of a copied block of A, for tn with wide vectors, */
     NN_BLOCK_M = 192,
+    NN_SCRATCH_TN = NN_BLOCK_KA * (NN_BLOCK_M + 64), /* and floats for it and a panel of B */
     NN_NEAR_K = 256,    /* terms of a block, with narrow vectors */
     NN_NEAR_M = 48,     /* rows of A that stay near while copied panels of B go by */
     NN_MANY_ROWS = 48,  /* from here on a copied panel of B with long rows is used often enough, */
@@ -92,7 +93,7 @@ static inline int nn_room_nt(int M, int N, int K)
 static inline int nn_room_tn(int M, int N, int K)
 {
     const int terms = K < NN_NEAR_K ? K : (int)NN_NEAR_K;
-    return NN_COPIES_A(M, N, K)       ? (int)NN_SCRATCH
+    return NN_COPIES_A(M, N, K)       ? (int)NN_SCRATCH_TN
            : NN_COPIES_TILES(M, N, K) ? nn_room(terms, (int64_t)M + 16)
                                       : 0;
 }
@@ -349,7 +350,7 @@ static void nn_product_far(int M, int N, int K, const float *A, size_t lda, cons
                            float *ws)
 {
     struct nn_panel p = {1, NN_BLOCK_M, ldb, ldc, K, 0, NULL, flags, 1, 0, 0, 0, 0};
-    const int room = NN_SCRATCH - NN_BLOCK_KA * NN_BLOCK_M;
+    const int room = NN_SCRATCH_TN - NN_BLOCK_KA * NN_BLOCK_M;
     for (int k0 = 0; k0 < K; k0 += p.K) {
         p.K = K - k0 < NN_BLOCK_KA ? K - k0 : NN_BLOCK_KA;
         p.flags = nn_block_flags(flags, k0 == 0, k0 + p.K == K);

@@ -70,7 +70,7 @@ NN_NOINLINE void nn_part(nn_product_fn *f, int copies, int M, int N, int K, cons
                          size_t lda, const float *B, size_t ldb, float *C, size_t ldc,
                          const float *bias, unsigned flags)
 {
-    float ws[NN_SCRATCH];
+    float ws[NN_SCRATCH_TN]; /* what the largest form takes */
     f(M, N, K, A, lda, B, ldb, C, ldc, bias, flags, copies ? ws : NULL);
 }
 #endif
