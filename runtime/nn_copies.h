@@ -16,7 +16,8 @@ NN_NOINLINE void nn_copy_panel(float *NN_RESTRICT d, const float *NN_RESTRICT b,
 {
     const nn_vmask mask = nn_vtail(tail);
     for (int k = 0; k < K; k++, b += ldb, d += nv * NN_VL) {
-        __builtin_prefetch(b + nv * NN_VL, 0, 2);
+        for (int j = 0; j < nv * NN_VL; j += 16)
+            __builtin_prefetch(b + nv * NN_VL + j, 0, 2);
         for (int j = 0; j + 1 < nv; j++)
             nn_vstore(d + j * NN_VL, nn_vload(b + j * NN_VL));
         nn_vstore(d + (nv - 1) * NN_VL, nn_vload_some(b + (nv - 1) * NN_VL, mask));
