@@ -183,15 +183,20 @@ static inline int nn_parts(int rows, double cost)
         parts = (int)most;
     return parts < 1 ? 1 : parts;
 }
-#define NN_SHARE(rows, cost, call)                                                               \
-    do {                                                                                         \
-        const int nn_rows = (rows), nn_n = nn_parts(nn_rows, (cost));                            \
-        _Pragma("omp parallel for schedule(static) num_threads(nn_n) if (nn_n > 1)")             \
-        for (int nn_part = 0; nn_part < nn_n; nn_part++) {                                       \
-            const int nn_from = NN_PART(nn_rows, nn_part, nn_n);                                 \
-            const int nn_to = NN_PART(nn_rows, nn_part + 1, nn_n);                               \
-            call;                                                                                \
-        }                                                                                        \
+#define NN_SHARE(rows, cost, call)                                           \
+    do {                                                                     \
+        const int nn_rows = (rows), nn_n = nn_parts(nn_rows, (cost));        \
+        if (nn_n > 1) {                                                      \
+            _Pragma("omp parallel for schedule(static) num_threads(nn_n)")   \
+            for (int nn_part = 0; nn_part < nn_n; nn_part++) {               \
+                const int nn_from = NN_PART(nn_rows, nn_part, nn_n);         \
+                const int nn_to = NN_PART(nn_rows, nn_part + 1, nn_n);       \
+                call;                                                        \
+            }                                                                \
+        } else { /* without the cost of a region of one thread */            \
+            const int nn_from = 0, nn_to = nn_rows;                          \
+            call;                                                            \
+        }                                                                    \
     } while (0)
 /* Scratch of the caller is for one thread; of several, each has its own. */
 #define NN_OWN_SCRATCH(p, bytes)            \
