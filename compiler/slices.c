@@ -17,7 +17,7 @@ typedef struct Sliced {
     SlicesList parts;
     int *part_of;  /* by Node.id: the number of the part from 1, or 0 */
     bool *outside; /* by Node.id: is it needed outside of its part? */
-    Node **reader; /* by Node.id: the only node outside that reads it, or NULL */
+    Node **reader; /* by Node.id: the only node that reads it, or NULL */
     Node **map;    /* by Node.id: the value in g; NULL: not yet, or inside of a part only */
 } Sliced;
 
@@ -256,23 +256,13 @@ static Node *mapped(Sliced *s, const Node *n)
     return s->map[n->id];
 }
 
-static void find_readers(Sliced *s, const int *uses, Node *const *roots, int n)
+static void find_readers(Sliced *s, const int *uses)
 {
-    int *readers = NEW_N(int, s->old->nodes.n + 1);
-    s->outside = NEW_N(bool, s->old->nodes.n + 1);
     s->reader = NEW_N(Node *, s->old->nodes.n + 1);
-    for (int i = 0; i < n; i++)
-        if (roots[i]) s->outside[roots[i]->id] = true;
-    for (int i = 0; i < n; i++)
-        if (roots[i]) readers[roots[i]->id] = 1;
     for (int i = 0; i < s->old->nodes.n; i++) {
         Node *x = s->old->nodes.at[i];
-        for (int k = 0; uses[i] && k < x->n_in; k++) {
-            const int of = x->in[k]->id;
-            readers[of]++;
-            s->outside[of] |= s->part_of[of] != s->part_of[i];
-            s->reader[of] = readers[of] == 1 ? x : NULL;
-        }
+        for (int k = 0; uses[i] && k < x->n_in; k++)
+            if (uses[x->in[k]->id] == 1) s->reader[x->in[k]->id] = x;
     }
 }
 
@@ -311,10 +301,10 @@ Entry *slices(Entry *e)
     if (options.max_ram) return e;
     Sliced s = {.old = with_ones(e->g, roots, n), .g = graph_new()};
     s.map = NEW_N(Node *, s.old->nodes.n + 1);
-    s.parts = find_slices(s.old, roots, n, &s.part_of);
+    s.parts = find_slices(s.old, roots, n, &s.part_of, &s.outside);
     if (!s.parts.n) return e;
     const int *uses = graph_uses(s.old, roots, n);
-    find_readers(&s, uses, roots, n);
+    find_readers(&s, uses);
     for (int i = 0; i < s.old->nodes.n; i++) {
         const Node *x = s.old->nodes.at[i];
         if (uses[i] && (!s.part_of[i] || s.outside[i])) mapped(&s, x);

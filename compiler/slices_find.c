@@ -322,9 +322,8 @@ static int by_place(const void *x, const void *y)
 }
 
 /* The parts that are left, numbered anew. */
-static SlicesList take_worthy(Find *f)
+static SlicesList take_worthy(Find *f, const bool *outside)
 {
-    const bool *outside = find_needed_outside(f);
     SlicesList found = {0};
     int *number = NEW_N(int, f->parts.n + 1);
     for (int p = 1; p <= f->parts.n; p++) {
@@ -341,7 +340,7 @@ static SlicesList take_worthy(Find *f)
     return found;
 }
 
-SlicesList find_slices(const Graph *g, Node *const *roots, int n, int **part_of)
+SlicesList find_slices(const Graph *g, Node *const *roots, int n, int **part_of, bool **outside)
 {
     const int size = g->nodes.n + 1;
     const int *uses = graph_uses(g, roots, n);
@@ -358,5 +357,6 @@ SlicesList find_slices(const Graph *g, Node *const *roots, int n, int **part_of)
     leave_ends(&f);
     while (unite_any(&f)) continue;
     *part_of = f.part;
-    return take_worthy(&f);
+    *outside = find_needed_outside(&f);
+    return take_worthy(&f, *outside);
 }
