@@ -31,7 +31,8 @@ shared=$(grep -c NN_SHARE "$SCRATCH/net.c")
 check "loops that threads share" "$([ "$shared" -ge 15 ] && echo many)" many
 parts=$(grep -c 'for (int part = from' "$SCRATCH/net.c")
 check "sums that threads share" "$([ "$parts" -ge 12 ] && echo many)" many
-check "convolutions in tiles" "$(grep -c 'nn_winograd[a-z_]*(' "$SCRATCH/net.c")" 3
+check "convolutions in tiles" "$(grep -c 'nn_winograd[a-z_]*(' "$SCRATCH/net.c")" 6
+check "loops over slices that threads share" "$(grep -c NN_OWN_SCRATCH "$SCRATCH/net.c")" 2
 # quickest by clang and with the library, which the sanitizers of another compiler do not fit
 if [ -z "${SANFLAGS:-}" ] && command -v clang >/dev/null; then
     build clang one "$RUNTIME"
