@@ -22,8 +22,8 @@ typedef struct Slices {
 } Slices;
 typedef VEC(Slices) SlicesList;
 
-/* The parts of the graph that are worth it. By Node.id, part_of becomes the number of a node's part,
- * from 1, or 0, and outside: is a node of a part needed outside of it? */
+/* The parts of the graph that are worth it. By Node.id, part_of becomes the number of a node's
+ * part, from 1, or 0, and outside: is a node of a part needed outside of it? */
 SlicesList find_slices(const Graph *g, Node *const *roots, int n, int **part_of, bool **outside);
 
 #endif
