@@ -196,7 +196,7 @@ START_TEST(random_polynomials)
 }
 END_TEST
 
-/* The time limit of a test is what fails when looking a size up takes as long as there are sizes. */
+/* The time limit of a test is what fails when finding a size takes as long as there are sizes. */
 START_TEST(a_hundred_thousand_sizes)
 {
     enum { MANY = 100000 };
