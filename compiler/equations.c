@@ -3,6 +3,7 @@
  * does by itself is not written: broadcasting from the right, the 1-sized axes of a product with a
  * vector, marks. */
 #include "equations.h"
+#include "nnc.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * the same for all steps or has the steps as its first axis. */
 #ifndef NNC_HOIST_H
 #define NNC_HOIST_H
-#include "nnc.h"
+#include "graph.h"
 
 typedef enum Change {
     CHANGE_NEVER,             /* made of captured values and numbers */

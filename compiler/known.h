@@ -1,7 +1,7 @@
 /* known.h - constants made of parameters: shared by the passes that compute with them. */
 #ifndef NNC_KNOWN_H
 #define NNC_KNOWN_H
-#include "nnc.h"
+#include "graph.h"
 
 /* Is n a parameter or a state whose values are known? */
 bool is_weight(const Node *n);

@@ -385,12 +385,6 @@ SizeRef shape_count(const Shape *s)
     return n;
 }
 
-const char *elem_text(Elem e)
-{
-    static const char *const names[] = {"real", "f16", "f32", "f64", "i8", "i32", "u8", "bool"};
-    return names[e];
-}
-
 bool elem_is_real(Elem e)
 {
     return e == ELEM_REAL || e == ELEM_F16 || e == ELEM_F32 || e == ELEM_F64;

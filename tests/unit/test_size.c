@@ -1,6 +1,6 @@
 /* test_size.c - sizes: the normal form in which equal sizes are the same pointer, bounds, floor
  * division and remainder, the text, and random polynomials against plain arithmetic. */
-#include "nnc.h"
+#include "graph.h"
 
 #include <check.h>
 #include <limits.h>
