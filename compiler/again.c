@@ -1,8 +1,8 @@
 /* again.c - one value of an entry computed a second time.
- * In: the kernels of an entry and a gap in the life of one of their values. Out: a graph with the same
- * results, in which the readers behind the gap use a copy of the value. The copy has the operators
- * of the value and their operands, as far as those are there by then; what is not is copied too. Draws
- * are functions of their site, so a copy of one draws the same numbers. */
+ * In: the kernels of an entry and a gap in the life of one of their values. Out: a graph with the
+ * same results, in which the readers behind the gap use a copy of the value. The copy has the
+ * operators of the value and their operands, as far as those are there by then; what is not is
+ * copied too. Draws are functions of their site, so a copy of one draws the same numbers. */
 #include "recompute.h"
 
 typedef struct Rewrite {

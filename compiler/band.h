@@ -1,7 +1,7 @@
 /* band.h - parts of values that a mask decides, shared by band_known.c and band.c. */
 #ifndef NNC_BAND_H
 #define NNC_BAND_H
-#include "nnc.h"
+#include "graph.h"
 
 /* The elements of a value with x[p] >= x[q] + from, x being the index. */
 typedef struct Region {

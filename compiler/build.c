@@ -162,8 +162,8 @@ static Node *block(Graph *g, Op op, Node *a, const SizeRef *lo, const Shape *to)
     return make(g, op, &attr, (Type){a->type.elem, *to}, 1, &a);
 }
 
-/* The last element of a sequence that a recurrence emits, when it is the next value of a state: then
- * it is the last value of the state. */
+/* The last element of a sequence that a recurrence emits, when it is the next value of a state:
+ * then it is the last value of the state. */
 static Node *last_state(Graph *g, const Node *a, const SizeRef *lo, const Shape *to)
 {
     const Scan *s = a->attr.ref;
@@ -172,7 +172,8 @@ static Node *last_state(Graph *g, const Node *a, const SizeRef *lo, const Shape 
     for (int i = 0; i < to->rank; i++)
         if (i ? to->size[i] != a->type.shape.size[i] : lo[0] != last) return NULL;
     for (int k = 0; k < s->n_states; k++)
-        if (s->next[k] == s->emit[a->attr.k - s->n_states]) return n_reshape(g, n_scan(g, s, a->attr.size, k, a->n_in, a->in), to);
+        if (s->next[k] == s->emit[a->attr.k - s->n_states])
+            return n_reshape(g, n_scan(g, s, a->attr.size, k, a->n_in, a->in), to);
     return NULL;
 }
 
@@ -182,7 +183,10 @@ Node *n_slice(Graph *g, Node *a, const SizeRef *lo, const Shape *to)
     return state ? state : block(g, OP_SLICE, a, lo, to);
 }
 
-Node *n_pad(Graph *g, Node *a, const SizeRef *lo, const Shape *to) { return block(g, OP_PAD, a, lo, to); }
+Node *n_pad(Graph *g, Node *a, const SizeRef *lo, const Shape *to)
+{
+    return block(g, OP_PAD, a, lo, to);
+}
 
 Node *n_concat(Graph *g, int axis, int n, Node *const *parts)
 {

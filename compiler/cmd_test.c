@@ -113,7 +113,8 @@ static void run_assert(Run *r, const Stmt *s)
     }
     for (int i = 0; i < values.n; i++) {
         if (values.at[i]->elem == ELEM_BOOL) continue;
-        Diag *d = error_at("E0321", x->span, "an assertion is a condition, this is %s", elem_text(values.at[i]->elem));
+        Diag *d = error_at("E0321", x->span, "an assertion is a condition, this is %s",
+                           elem_text(values.at[i]->elem));
         diag_here(d, "%s", "");
         diag_hint(d, "compare it: `assert %s == ..;`", span_text(x->span));
         r->wrong_program = true;

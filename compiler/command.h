@@ -96,8 +96,8 @@ Machine *start_machine(Program *p, const char *command, int *code);
 
 /* ---- params.c: parameters in files --------------------------------------------------------- */
 
-/* Fills the machine's params, and the states that a safetensors file has: given[i], by Slot.id, which
- * may be NULL. */
+/* Fills the machine's params, and the states that a safetensors file has: given[i], by Slot.id,
+ * which may be NULL. */
 bool load_params(Machine *m, const char *path, bool *given, const char **error);
 
 /* ---- known.c: parameters as constants ------------------------------------------------------ */

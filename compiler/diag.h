@@ -1,7 +1,7 @@
 /* diag.h - what diag.c collects and diag_render.c draws: one report with its labelled places. */
 #ifndef NNC_DIAG_H
 #define NNC_DIAG_H
-#include "nnc.h"
+#include "common.h"
 
 /* An underlined place; text may be "". */
 typedef struct Label {

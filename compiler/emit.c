@@ -158,8 +158,8 @@ static void print_once(Text *out, const Program *p, const CodeList *codes, const
     bool odd = has_word(once.s ? once.s : "", "NAN") || has_word(once.s ? once.s : "", "INFINITY");
     print_profile_table(&once, rows);
     text_add(out, "#include \"%s.h\"\n\n#ifndef %s_ONCE\n#define %s_ONCE\n", p->name, upper, upper);
-    text_add(out, "%s%s%s%s#endif\n\n", odd ? "#include <math.h>\n" : "", macros, has_word(functions, "nn_row") ? trap : "",
-             once.s ? once.s : "");
+    text_add(out, "%s%s%s%s#endif\n\n", odd ? "#include <math.h>\n" : "", macros,
+             has_word(functions, "nn_row") ? trap : "", once.s ? once.s : "");
 }
 
 /* The functions of steps stand before the function that calls them. */
@@ -177,7 +177,8 @@ static void print_passes(Text *out, const Program *p)
         text_add(out, "#define NN_SELF \"%s.c\"\n#include \"nn_isa.h\"\n\n", p->name);
     else
         text_add(out,
-                 "#ifndef NN_ISA\n#include \"nn_pass.h\"\n#include \"%s.c\"\n#include \"nn_pass.h\"\n"
+                 "#ifndef NN_ISA\n#include \"nn_pass.h\"\n"
+                 "#include \"%s.c\"\n#include \"nn_pass.h\"\n"
                  "#if NN_PASSES > 1\n#include \"%s.c\"\n#include \"nn_pass.h\"\n"
                  "#include \"%s.c\"\n#include \"nn_pass.h\"\n#endif\n#endif\n\n",
                  p->name, p->name, p->name);

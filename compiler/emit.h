@@ -47,7 +47,7 @@ typedef struct Emit {
     int *store_number;   /* by Def.id, of definitions that only store */
     bool *given;         /* by Node.id: the name is not the user's */
     bool *noted;         /* by Node.id: stands above a kernel already */
-    const struct Routine *bare; /* whose equations are written: without numbers, shapes and places */
+    const struct Routine *bare; /* whose equations are written, without numbers, shapes, places */
     bool is_brief;       /* a value that is stored is called what it is stored as */
     bool is_profiled;    /* --profile measures its kernels */
     Scope scope[MAX_LEVEL];
@@ -231,7 +231,7 @@ bool is_zero_already(const Emit *e, const Kernel *k);
 /* The statements of the kernel into e->scope[0]. */
 void write_kernel(Emit *e, const Kernel *k);
 void print_function(Text *out, Emit *e);
-/* "const float (*x)[784]": a pointer to rows, or to elements; `qualifier` stands before the name. */
+/* "const float (*x)[784]": a pointer to rows, or to elements; `qualifier` is before the name. */
 const char *pointer_declaration(const Buffer *b, const char *name, const char *qualifier);
 const char *scalar_type(const Buffer *b); /* of one on the stack */
 void declare_array(Text *out, const Buffer *b);

@@ -1,8 +1,8 @@
 /* emit_bounds.c - data as an index: the row of an array that an integer names.
- * In: the index as a node, and how many rows there are. Out: a variable of the generated code that is
- * inside, as far as --bounds asks for it: kept at the nearest row (clamp), proved by a test that stops
- * the program with the place in the source (trap), or taken as it is (off). What cannot be outside is
- * not tested. */
+ * In: the index as a node, and how many rows there are. Out: a variable of the generated code that
+ * is inside, as far as --bounds asks for it: kept at the nearest row (clamp), proved by a test that
+ * stops the program with the place in the source (trap), or taken as it is (off). What cannot be
+ * outside is not tested. */
 #include "emit.h"
 
 /* Is the value never negative? Then *top is a bound that it never exceeds. */
@@ -23,7 +23,9 @@ static bool has_top(const Node *n, SizeRef *top)
     case OP_TRANSPOSE:
     case OP_SLICE:
     case OP_GATHER: return has_top(n->in[0], top);
-    case OP_CAST: return elem_is_int(n->in[0]->type.elem) && n->type.elem == ELEM_I32 && has_top(n->in[0], top);
+    case OP_CAST:
+        return elem_is_int(n->in[0]->type.elem) && n->type.elem == ELEM_I32 &&
+               has_top(n->in[0], top);
     case OP_ARGMAX:
     case OP_ARGMIN: {
         const Shape *s = &n->in[0]->type.shape;
@@ -35,7 +37,8 @@ static bool has_top(const Node *n, SizeRef *top)
     }
     case OP_ADD:
     case OP_MUL:
-        if (n->type.elem != ELEM_I32 || !has_top(n->in[0], &a) || !has_top(n->in[1], &b)) return false;
+        if (n->type.elem != ELEM_I32) return false;
+        if (!has_top(n->in[0], &a) || !has_top(n->in[1], &b)) return false;
         *top = n->op == OP_ADD ? size_add(a, b) : size_mul(a, b);
         return true;
     default: break;
@@ -47,7 +50,8 @@ static bool has_top(const Node *n, SizeRef *top)
 static bool is_inside(const Node *index, SizeRef rows)
 {
     SizeRef top;
-    return has_top(index, &top) && size_lower(size_sub(rows, top)) >= 1 && size_upper(top) <= INT32_MAX;
+    return has_top(index, &top) && size_lower(size_sub(rows, top)) >= 1 &&
+           size_upper(top) <= INT32_MAX;
 }
 
 static const char *place_text(Span at)
@@ -64,9 +68,11 @@ static const char *declare_row(const char *name, const Node *index, Frag f, Size
     const char *value = with(f, C_PRIMARY);
     const char *last = size_text(size_sub(rows, size_const(1)));
     bool is_unsigned = index->type.elem == ELEM_U8 || index->type.elem == ELEM_BOOL;
-    if (options.bounds == BOUNDS_OFF || is_inside(index, rows)) return format("const int %s = %s;", name, f.s);
+    if (options.bounds == BOUNDS_OFF || is_inside(index, rows))
+        return format("const int %s = %s;", name, f.s);
     if (options.bounds == BOUNDS_TRAP)
-        return format("const int %s = nn_row(%s, %s, \"%s\");", name, f.s, size_text(rows), place_text(at));
+        return format("const int %s = nn_row(%s, %s, \"%s\");", name, f.s, size_text(rows),
+                      place_text(at));
     const char *below = is_unsigned ? "" : format("%s < 0 ? 0 : ", value);
     return format("const int %s = %s%s > %s ? %s : %s;", name, below, value, last, last, value);
 }

@@ -225,8 +225,8 @@ static const char *converted(const Buffer *b, Frag f)
     return narrow ? format("(%s)%s", c_type(e), with(f, C_UNARY)) : f.s;
 }
 
-/* Stores the parts `from` to before `to`, which have the same shape, as blocks of d's value; the first
- * starts at index lo, which moves behind the last. */
+/* Stores the parts `from` to before `to`, which have the same shape, as blocks of d's value; the
+ * first starts at index lo, which moves behind the last. */
 static void emit_blocks(Emit *e, const Def *d, int from, int to, SizeRef *lo)
 {
     const Node *n = d->node;

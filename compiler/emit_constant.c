@@ -1,7 +1,7 @@
 /* emit_constant.c - constant arrays: tables of the source, and the weights of --weights.
- * In: compiled entries whose code is written, so that it is known what they use. Out: a `static const`
- * array for each, a weight once for all entries. A number is the shortest that reads back the same;
- * a half is its bits. */
+ * In: compiled entries whose code is written, so that it is known what they use. Out: a `static
+ * const` array for each, a weight once for all entries. A number is the shortest that reads back
+ * the same; a half is its bits. */
 #include "emit.h"
 #include "eval.h"
 

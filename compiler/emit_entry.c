@@ -1,7 +1,7 @@
 /* emit_entry.c - the function of one entry, compiled once for every instruction set.
- * In: an entry's kernels with their buffers. Out: a static function with arrays as pointers to rows,
- * the work area as named arrays, and the kernels in order, each below its equations. It is written
- * twice: the first time shows which arrays are used, and whether axis by axis or as one row. */
+ * In: an entry's kernels with their buffers. Out: a static function with arrays as pointers to
+ * rows, the work area as named arrays, and the kernels in order, each below its equations. It is
+ * written twice: the first time shows which arrays are used, axis by axis or as one row. */
 #include "outline.h"
 
 #include <string.h>
@@ -259,7 +259,7 @@ const char *output_declaration(const Code *c, const Signature *s, int i, const c
     return pointer_declaration(b, s->outputs.at[i], qualifier);
 }
 
-/* The head of the function that is compiled once per instruction set: arrays as pointers to rows. */
+/* The head of the function compiled once per instruction set: arrays are pointers to rows. */
 static void print_head(Text *out, const Code *c, const Signature *s)
 {
     Text line = {0};

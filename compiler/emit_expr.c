@@ -80,7 +80,8 @@ static Frag convert(Frag a, Elem from, Elem to)
     if (to == ELEM_BOOL && from != ELEM_BOOL)
         return (Frag){format("%s != %s", with(a, C_SUM), c_number(from, 0)), C_EQUAL, a.level};
     bool from_double = !strcmp(c_value_type(from), "double");
-    if (to == ELEM_F16 && from_double) a = (Frag){format("(float)%s", with(a, C_UNARY)), C_UNARY, a.level};
+    if (to == ELEM_F16 && from_double)
+        a = (Frag){format("(float)%s", with(a, C_UNARY)), C_UNARY, a.level};
     if (to == ELEM_F16) return (Frag){format("nn_round_half(%s)", a.s), C_PRIMARY, a.level};
     if (elem_is_int(to) && elem_is_real(from)) {
         const char *wide = c_suffix(from);
@@ -145,15 +146,16 @@ static int sign_of(const Node *n)
  * the choice has no mask. */
 static Frag loaded_before(Emit *e, const Node *n, Frag arm)
 {
-    if (strcmp(c_value_type(n->type.elem), "double") || arm.level < e->depth || !strchr(arm.s, '[')) return arm;
+    if (strcmp(c_value_type(n->type.elem), "double")) return arm;
+    if (arm.level < e->depth || !strchr(arm.s, '[')) return arm;
     const char *name = fresh_name(e);
     add_declaration(e, arm.level, format("const double %s = %s;", name, arm.s));
     return (Frag){name, C_PRIMARY, arm.level};
 }
 
-/* Is the innermost loop, over the channels of an image for instance, so short that compilers unroll it
- * instead of using vectors, and run so often that the jumps of its choices, which nothing foretells,
- * would cost the most? */
+/* Is the innermost loop, over the channels of an image for instance, so short that compilers unroll
+ * it instead of using vectors, and run so often that the jumps of its choices, which nothing
+ * foretells, would cost the most? */
 static bool has_jumps(const Emit *e)
 {
     enum { SHORT = 16, OFTEN = 4096 };
@@ -224,7 +226,8 @@ static Frag terms_of(Emit *e, Node *n, const Index *ix)
         Frag factors[2];
         term_indices(n, ix, t, at);
         for (int k = 0; k < n->n_in; k++) factors[k] = value_of(e, n->in[k], &at[k]);
-        Frag term = n->n_in == 1 ? factors[0] : apply_template(op_info[OP_MUL].value, n->type.elem, factors);
+        Frag term = n->n_in == 1 ? factors[0]
+                                 : apply_template(op_info[OP_MUL].value, n->type.elem, factors);
         Frag both[2] = {sum, term};
         sum = t ? apply_template(value, n->type.elem, both) : term;
     }
@@ -243,7 +246,8 @@ static void gather_step(void *context, Node *n, const Index *ix)
 {
     GatherWalk *w = context;
     if (!w->is_table)
-        w->row = affine_var(picked_row(w->e, w->n->in[1], ix, w->n->in[0]->type.shape.size[0], w->n->span));
+        w->row = affine_var(
+            picked_row(w->e, w->n->in[1], ix, w->n->in[0]->type.shape.size[0], w->n->span));
     else {
         Index at = *ix;
         at.at[0] = w->row;

@@ -1,7 +1,7 @@
 /* emit_fold.c - sums, extremes and the like inside a row.
- * In: a fold whose operand is an expression. Out: the loops that accumulate it: a local for the axes
- * behind the last one that is kept, memory for the others, and for long rows the runtime's sum, scalar
- * product or extreme of a whole row. */
+ * In: a fold whose operand is an expression. Out: the loops that accumulate it: a local for the
+ * axes behind the last one that is kept, memory for the others, and for long rows the runtime's
+ * sum, scalar product or extreme of a whole row. */
 #include "emit.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* emit_header.c - the header of the generated code: what a C program sees of the model.
  * In: the program and its compiled entries. Out: the parameters and the states as structs of real
- * arrays, one prototype for each entry, the bytes of work each needs, and tables of what the structs
- * hold, for saving and loading. */
+ * arrays, one prototype for each entry, the bytes of work each needs, and tables of what the
+ * structs hold, for saving and loading. */
 #include "emit.h"
 
 #include <string.h>
@@ -31,7 +31,7 @@ static void print_member(Text *out, const Slot *s, const char *name, int indent)
     text_add(out, ";\n");
 }
 
-/* The members whose path starts with prefix, from slot `first` on; nested structs for nested paths. */
+/* The members whose path starts with prefix, from slot `first` on; structs for nested paths. */
 static void print_members(Text *out, const SlotList *slots, const char *prefix, int indent)
 {
     size_t n = strlen(prefix);
@@ -40,7 +40,8 @@ static void print_members(Text *out, const SlotList *slots, const char *prefix, 
         if (strncmp(path, prefix, n)) continue;
         size_t piece = strcspn(path + n, ".");
         const char *name = c_identifier(format("%.*s", (int)piece, path + n));
-        if (!n) name = format("%.*s", (int)strcspn(c_slot(slots->at[i]), "."), c_slot(slots->at[i]));
+        if (!n)
+            name = format("%.*s", (int)strcspn(c_slot(slots->at[i]), "."), c_slot(slots->at[i]));
         if (!path[n + piece]) {
             print_member(out, slots->at[i], name, indent);
             continue;
@@ -77,8 +78,8 @@ static void print_structs(Text *out, const Program *p)
     if (p->params.n) text_add(out, "    %s_params params;\n", name);
     text_add(out, "    %s_state state;\n} %s;\n", name, model);
     if (model != name)
-        text_add(out, "#ifndef __cplusplus /* where `%s` is no name */\ntypedef %s %s;\n#endif\n", name,
-                 model, name);
+        text_add(out, "#ifndef __cplusplus /* where `%s` is no name */\ntypedef %s %s;\n#endif\n",
+                 name, model, name);
     text_add(out, "\n");
 }
 

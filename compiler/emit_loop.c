@@ -108,7 +108,8 @@ Index open_index(Emit *e, const Shape *s, int rank)
 static bool is_narrow(const Buffer *b)
 {
     Elem e = b->type.elem;
-    if (b->memory == MEM_STACK && b->type.shape.rank == 0 && !b->as_stored && e == ELEM_BOOL) return false;
+    bool is_local = b->memory == MEM_STACK && b->type.shape.rank == 0 && !b->as_stored;
+    if (is_local && e == ELEM_BOOL) return false;
     return e == ELEM_U8 || e == ELEM_I8 || e == ELEM_BOOL || e == ELEM_F16;
 }
 
@@ -227,11 +228,12 @@ static void keep_value(Emit *e, const Def *d, const Index *ix, Frag f)
     remember(e, e->depth, key, name);
     if (d->home) vec_push(&e->kept, store_text(d->home, s, ix, local));
     for (int i = 0; i < d->copies.n; i++)
-        if (d->copies.at[i] != d->home) vec_push(&e->kept, store_text(d->copies.at[i], s, ix, local));
+        if (d->copies.at[i] != d->home)
+            vec_push(&e->kept, store_text(d->copies.at[i], s, ix, local));
 }
 
-/* Behind everything that the pass reads: a processor lets a read wait for a write before it that is a
- * multiple of 4 KiB away, as the two moments of an optimiser often are. */
+/* Behind everything that the pass reads: a processor lets a read wait for a write before it that is
+ * a multiple of 4 KiB away, as the two moments of an optimiser often are. */
 static void store_kept(Emit *e)
 {
     for (int i = 0; i < e->kept.n; i++) add_line(e, e->depth, e->kept.at[i]);
@@ -368,7 +370,7 @@ static bool rows_are_independent(const Kernel *k)
     return true;
 }
 
-/* Of one outermost loop. Roughly: a quarter of a nanosecond for an operation, and for an element. */
+/* Of one outermost loop. Roughly: a quarter of a nanosecond for an operation or an element. */
 static double cost_of_loop(const Kernel *k)
 {
     const double all = work_flops(k->work) + (double)shape_upper(&k->domain) * k->groups.n;

@@ -23,7 +23,7 @@ static const char *const words_of_cpp[] = {
     "consteval",    "constexpr",   "constinit",  "decltype",      "delete",       "dynamic_cast",
     "explicit",     "export",      "false",      "friend",        "mutable",      "namespace",
     "new",          "noexcept",    "not",        "not_eq",        "nullptr",      "operator",
-    "or",           "or_eq",       "private",    "protected",     "public",       "reinterpret_cast",
+    "or",           "or_eq",       "private",    "protected",     "public",      "reinterpret_cast",
     "requires",     "static_assert", "static_cast", "template",   "this",         "thread_local",
     "throw",        "true",        "try",        "typeid",        "typename",     "using",
     "virtual",      "wchar_t",     "xor",        "xor_eq"};
@@ -303,7 +303,7 @@ void print_size_names(Text *out, const char *used_in)
 
 /* ---- lines ---- */
 
-/* How good a place s[i], a space, is for a break: behind a comma, before a sum, before a product. */
+/* How good a place s[i], a space, is for a break: behind a comma, before a sum, a product. */
 static int break_rank(const char *s, int i)
 {
     if (s[i] != ' ') return 0;

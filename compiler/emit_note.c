@@ -139,9 +139,9 @@ static const char *equation_text(Emit *e, const Node *n, const Def *d)
     return out.s;
 }
 
-/* "real[N, 128]   mnist.nn:12   backward of (3)" in its column behind a line of that length, or right
- * behind it, or below it. What it is the backward of stands on a line of its own where there is no
- * room for it. */
+/* "real[N, 128]   mnist.nn:12   backward of (3)" in its column behind a line of that length, or
+ * right behind it, or below it. What it is the backward of stands on a line of its own where there
+ * is no room for it. */
 static void print_remark(Text *out, Emit *e, const Node *n, const char *margin, int length)
 {
     enum { REMARK = 52, COLUMNS = 100 };

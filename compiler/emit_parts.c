@@ -1,8 +1,8 @@
 /* emit_parts.c - loops over rows that add up, in parts that threads may share.
  * In: a kernel whose outermost loop is cut into parts. Out: a loop over these, whose passes do not
- * depend on each other: each runs through its rows with sums of its own and stores them; and behind it
- * the sums of the parts, added in order. The sums of a part are local arrays, which compilers know to
- * lie apart from all others. */
+ * depend on each other: each runs through its rows with sums of its own and stores them; and behind
+ * it the sums of the parts, added in order. The sums of a part are local arrays, which compilers
+ * know to lie apart from all others. */
 #include "outline.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* emit_scan.c - a recurrence: a loop that calls the function of its step.
  * In: the kernel of a scan, whose step has been written. Out: the first states copied to their
- * place, and one call for each element of the sequences. A state that is an array has two places: the
- * step reads it from one and writes the next to the other, and they change roles. */
+ * place, and one call for each element of the sequences. A state that is an array has two places:
+ * the step reads it from one and writes the next to the other, and they change roles. */
 #include "emit.h"
 
 #include <stdlib.h>
@@ -27,11 +27,12 @@ static const Buffer *argument_of(const Kernel *k, const Signature *sig, int i)
 
 static const char *type_of_argument(const Buffer *b)
 {
-    return !b || b->flat || b->type.shape.rank < 2 ? "" : format("(%s)", pointer_declaration(b, "", ""));
+    if (!b || b->flat || b->type.shape.rank < 2) return "";
+    return format("(%s)", pointer_declaration(b, "", ""));
 }
 
-/* A pointer in the type that the step's function has for its argument `i`. That comes out when the step
- * is written, so a loop for several threads, which is sketched before, keeps a place for it. */
+/* A pointer in the type that the step's function has for its argument `i`. That comes out when the
+ * step is written, so a loop for several threads, sketched before, keeps a place for it. */
 static const char *as_argument(const Emit *e, const Kernel *k, const Signature *sig, int i,
                                const char *pointer)
 {
@@ -54,7 +55,8 @@ const char *with_argument_types(const Emit *e, const Kernel *k, const char *line
 /* A value in the type of the step's argument, which is that of memory. */
 static const char *as_scalar(Elem elem, Frag f)
 {
-    bool is_narrow = elem == ELEM_U8 || elem == ELEM_I8 || elem == ELEM_BOOL, in_memory = strchr(f.s, '[') != NULL;
+    bool is_narrow = elem == ELEM_U8 || elem == ELEM_I8 || elem == ELEM_BOOL;
+    bool in_memory = strchr(f.s, '[') != NULL;
     if (elem == ELEM_F16) return stored_half(f);
     return is_narrow && !in_memory ? format("(%s)%s", c_type(elem), with(f, C_UNARY)) : f.s;
 }
@@ -121,7 +123,8 @@ static Affine moved_place(const Moved *m, const Type *type, const Affine *t, Siz
     int back[MAX_RANK];
     for (int i = 0; i < rank; i++) back[m->perm[i]] = i;
     Shape each = {3, {steps, m->shape.size[rank - 2], m->shape.size[rank - 1]}};
-    Node *turned = n_transpose(g, n_input(g, 0, *type, NULL), back), *y = n_reshape(g, turned, &each);
+    Node *turned = n_transpose(g, n_input(g, 0, *type, NULL), back);
+    Node *y = n_reshape(g, turned, &each);
     Index at = at_step(t, &each);
     for (; y->op != OP_INPUT; y = y->in[0]) {
         Index in = at;
@@ -136,7 +139,8 @@ static const char *result(Emit *e, const Kernel *k, const Signature *sig, int i,
     const int place = k->step->entry->inputs.n + i;
     const Def *d = i < s->n_states ? NULL : result_def(k, i);
     Buffer *b = k->result[i];
-    if (i < s->n_states && b->type.shape.rank) return as_argument(e, k, sig, place, state(e, k, i, true));
+    if (i < s->n_states && b->type.shape.rank)
+        return as_argument(e, k, sig, place, state(e, k, i, true));
     if (d) {
         const Shape *shape = &d->node->type.shape;
         const Moved *moved = s->moved ? s->moved[i - s->n_states] : NULL;
@@ -174,7 +178,9 @@ static void move_scalars(Emit *e, const Kernel *k)
         Index zero = at_step(NULL, shape);
         zero.at[0] = affine_const(size_const(0));
         if (!shape->rank)
-            add_line(e, e->depth, format("%s = %s;", element_text(to, shape, &zero), element_text(from, shape, &zero)));
+            add_line(e, e->depth,
+                     format("%s = %s;", element_text(to, shape, &zero),
+                            element_text(from, shape, &zero)));
     }
 }
 
@@ -192,8 +198,9 @@ static void place_last(Emit *e, const Kernel *k, SizeRef steps)
         Index zero = at_step(NULL, shape);
         if (!shape->rank || !result_def(k, i)) continue;
         add_line(e, e->depth,
-                 format("%smemcpy(%s, %s, (size_t)(%s) * sizeof(%s));", when, pointer_text(to, shape, &zero),
-                        pointer_text(from, shape, &zero), c_size(shape_count(shape)), c_type(to->type.elem)));
+                 format("%smemcpy(%s, %s, (size_t)(%s) * sizeof(%s));", when,
+                        pointer_text(to, shape, &zero), pointer_text(from, shape, &zero),
+                        c_size(shape_count(shape)), c_type(to->type.elem)));
     }
 }
 
@@ -226,7 +233,8 @@ void emit_scan(Emit *e, const Kernel *k)
     Index open = open_index(e, &steps, 1);
     Affine t = open.at[0];
     if (s->reversed) {
-        Affine back = affine_scale(t, size_const(-1)), last = affine_const(size_sub(steps.size[0], size_const(1)));
+        Affine back = affine_scale(t, size_const(-1));
+        Affine last = affine_const(size_sub(steps.size[0], size_const(1)));
         t = affine_add(last, &back);
     }
     e->counts.n = 0;

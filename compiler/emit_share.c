@@ -1,9 +1,9 @@
 /* emit_share.c - loops that threads may share.
- * In: an outermost loop whose passes do not depend on each other, already written. Out: when it takes
- * long enough, a call of its routine, which runs the passes from .. to - 1, inside NN_SHARE, which
- * without OpenMP is just that call. A function and not a parallel region in place, because clang
- * compiles a region without the instruction set of the function around it. Every element is computed
- * as before, so no bit depends on the threads. */
+ * In: an outermost loop whose passes do not depend on each other, already written. Out: when it
+ * takes long enough, a call of its routine, which runs the passes from .. to - 1, inside NN_SHARE,
+ * which without OpenMP is just that call. A function and not a parallel region in place, because
+ * clang compiles a region without the instruction set of the function around it. Every element is
+ * computed as before, so no bit depends on the threads. */
 #include "outline.h"
 
 enum { WORTH_SHARING = 30000 }; /* nanoseconds */
@@ -21,7 +21,7 @@ const char *share_cost(const Emit *e, const Scope *s, SizeRef size, bool *worth)
     return format(one < 10 ? "%.2g" : "%.0f", one);
 }
 
-/* The loops of a kernel come in the order in which they were sketched. Rows are the routine's own. */
+/* A kernel's loops come in the order in which they were sketched. Rows are the routine's own. */
 bool share_loop(Emit *e, const Scope *s, SizeRef size, const char *pragma)
 {
     if (e->in_part) return false;

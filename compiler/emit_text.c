@@ -1,7 +1,7 @@
 /* emit_text.c - the C text of elements and of operations on texts.
  * In: a buffer and an index, or a C value of the operator table and its operands. Out: `h[i][j]`,
- * `&h[i][3]`, `nn_tanh(x + 1.0f)`, with the fewest parentheses and without those that compilers warn
- * about when they are missing. */
+ * `&h[i][3]`, `nn_tanh(x + 1.0f)`, with the fewest parentheses and without those that compilers
+ * warn about when they are missing. */
 #include "emit.h"
 
 #include <ctype.h>

@@ -1,6 +1,6 @@
 /* entries.c - the table of the passes, and entries on their way through them.
  * In: lowered entries. Out: the same entries behind the passes over the graph, and as kernels with
- * a plan. Whoever needs to know what an entry becomes takes a copy of it through these functions. */
+ * a plan. Whoever needs to know what an entry becomes takes a copy of it by these functions. */
 #include "kernel.h"
 
 #include <string.h>

@@ -3,6 +3,7 @@
  * does by itself is not written: broadcasting from the right, the 1-sized axes of a product with a
  * vector, marks. */
 #include "equations.h"
+#include "nnc.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -217,8 +218,10 @@ static void write_taps(Text *out, const Node *n)
     const Attr *a = &n->attr;
     if (!size_is(a->lo[0], 0) || !size_is(a->lo[1], 0))
         text_add(out, ", pad = (%s, %s)", size_text(a->lo[0]), size_text(a->lo[1]));
-    if (a->perm[0] != 1 || a->perm[1] != 1) text_add(out, ", stride = (%d, %d)", a->perm[0], a->perm[1]);
-    if (a->perm[2] != 1 || a->perm[3] != 1) text_add(out, ", dilation = (%d, %d)", a->perm[2], a->perm[3]);
+    if (a->perm[0] != 1 || a->perm[1] != 1)
+        text_add(out, ", stride = (%d, %d)", a->perm[0], a->perm[1]);
+    if (a->perm[2] != 1 || a->perm[3] != 1)
+        text_add(out, ", dilation = (%d, %d)", a->perm[2], a->perm[3]);
 }
 
 /* [a, b, c] of scalars is built as a concatenation of vectors of size 1. */

@@ -2,7 +2,7 @@
  * graph to a person: `nnc show`, drawings, the comments of the generated code. */
 #ifndef NNC_EQUATIONS_H
 #define NNC_EQUATIONS_H
-#include "nnc.h"
+#include "graph.h"
 
 typedef struct Names Names;
 

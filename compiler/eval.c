@@ -156,7 +156,8 @@ static void run_scan(Run *r, const Node *n, Tensor *const *in, const Surrounding
     long steps = size_eval(n->attr.size, around->dims);
     Tensor **results = must_alloc((size_t)count, sizeof(Tensor *));
     Tensor **inputs = must_alloc((size_t)n->n_in, sizeof(Tensor *));
-    for (int i = 0; i < count; i++) results[i] = value_new(scan_type(s, n->attr.size, i), around->dims);
+    for (int i = 0; i < count; i++)
+        results[i] = value_new(scan_type(s, n->attr.size, i), around->dims);
     for (int i = 0; i < s->n_states; i++)
         memcpy(results[i]->v, in[s->n_seqs + i]->v, sizeof(double) * (size_t)results[i]->count);
     for (long i = 0; i < steps; i++) {
@@ -169,7 +170,8 @@ static void run_scan(Run *r, const Node *n, Tensor *const *in, const Surrounding
     }
     for (int i = n->id; i < r->g->nodes.n; i++) {
         const Node *same = r->g->nodes.at[i];
-        bool reads = r->uses[i] && same->op == OP_SCAN && same->attr.ref == s && same->n_in == n->n_in &&
+        bool reads = r->uses[i] && same->op == OP_SCAN && same->attr.ref == s &&
+                     same->n_in == n->n_in &&
                      !memcmp(same->in, n->in, sizeof(Node *) * (size_t)n->n_in);
         if (!reads) continue;
         r->value[i] = results[same->attr.k];
@@ -311,7 +313,7 @@ static NodeList entry_roots(const Entry *e)
     return roots;
 }
 
-/* All updates see the values from before the call; after a fault, which is returned, there are none. */
+/* Updates see the values from before the call; after a fault, which is returned, none is made. */
 static const char *run_entry(Machine *m, const Entry *e, const long *dims, Tensor *const *inputs,
                              TensorList *results)
 {

@@ -20,7 +20,7 @@ typedef struct Surroundings {
     const long *dims;
     Tensor *const *inputs;
     const Machine *machine;
-    const char **fault;       /* what went wrong first, where --bounds is not clamp; NULL: clamped */
+    const char **fault;       /* what went wrong first, unless --bounds clamp; NULL: clamped */
 } Surroundings;
 
 /* Computes one node from its operands' values into y, whose type and sizes are set. */

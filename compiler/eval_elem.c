@@ -1,7 +1,8 @@
 /* eval_elem.c - the arithmetic of single elements in the interpreter.
  * In: elements as doubles, and their types. Out: the element that the operator gives. A double is
  * exact for integers, rounded for f16, and for f32 where `real` is a double; other reals are left
- * as they are. Integers wrap, integer quotients round down, reals that become integers are cut off and saturate. */
+ * as they are. Integers wrap, integer quotients round down, reals that become integers are cut
+ * off and saturate. */
 #include "eval.h"
 
 #include <math.h>

@@ -242,8 +242,9 @@ static long weight_at(const Node *n, const long *k, long o, long c, long p, long
     return ((o * k[1] + c) * k[2] + p) * k[3] + q;
 }
 
-/* Every tap of every output: the product of two of image, kernel and result is added to the third. */
-static void eval_one_conv(const Node *n, const Surroundings *around, Tensor *a, Tensor *b, Tensor *y)
+/* At each tap of each output the product of two of image, kernel, result is added to the third. */
+static void eval_one_conv(const Node *n, const Surroundings *around, Tensor *a, Tensor *b,
+                          Tensor *y)
 {
     Tensor *image = n->op == OP_CONV_DATA ? y : a, *kernel = n->op == OP_CONV_WEIGHTS ? y : b;
     Tensor *result = n->op == OP_CONV ? y : n->op == OP_CONV_DATA ? a : b;
@@ -328,7 +329,7 @@ static void eval_matmul(const Tensor *a, const Tensor *b, Tensor *y)
     }
 }
 
-/* The row that an index names; outside, the nearest one, and a fault unless that is what is asked. */
+/* The row that an index names; outside, the nearest one, and a fault unless that is asked for. */
 static long row_at(const Node *n, const Surroundings *around, double index, long count)
 {
     bool outside = index < 0 || index >= (double)count;

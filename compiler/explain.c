@@ -1,5 +1,5 @@
 /* explain.c - the table of all errors and warnings, from errors.def; `nnc explain` reads it. */
-#include "nnc.h"
+#include "common.h"
 
 #include <string.h>
 

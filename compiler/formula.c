@@ -3,7 +3,7 @@
  * dy. Out: the node whose value the formula describes. Everything it makes is made of operators
  * from the same table, so what comes out can be differentiated again. The words that undo a
  * movement (spread, unslice, ...) take its axes and sizes from the node that is differentiated. */
-#include "nnc.h"
+#include "graph.h"
 
 #include <stdlib.h>
 #include <string.h>

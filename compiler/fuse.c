@@ -156,7 +156,7 @@ static Node *matrix_base(const Choice *c, Node *n, bool *turned)
     return plain || ((size_is(down, 1) || row) && (column || !size_is(across, 0))) ? b : NULL;
 }
 
-/* The array that a matrix numbers in another way: loops over the array's own axes divide nothing. */
+/* The array that a matrix numbers in another way: loops over its own axes divide nothing. */
 static Node *unreshaped(const Choice *c, Node *n)
 {
     n = see_through(n);
@@ -242,8 +242,8 @@ static void force_window(Choice *c, Node *n)
     force(c, base ? base : x);
 }
 
-/* The array in which the elements of a sequence of matrices lie, if rows are rows there, perhaps with
- * gaps between: the heads of an attention layer, side by side. NULL: there is none. */
+/* The array in which the elements of a sequence of matrices lie, if rows are rows there, perhaps
+ * with gaps between: the heads of an attention layer, side by side. NULL: there is none. */
 static Node *element_base(const Choice *c, Node *seq)
 {
     enum { OUTER = 1, INNER = 2 };
@@ -350,8 +350,8 @@ static void choose(Choice *c)
     }
 }
 
-/* Values that are written out inside each other make a tree, and a value that is used twice stands in
- * it twice. Where the tree would grow large, such a value is computed once. */
+/* Values that are written out inside each other make a tree, and a value that is used twice stands
+ * in it twice. Where the tree would grow large, such a value is computed once. */
 static void limit_trees(Choice *c)
 {
     enum { LARGE = 64 };

@@ -40,8 +40,8 @@ typedef struct Choice {
 
 /* ---- fuse.c ---- */
 
-/* The factor by which axis `axis` of n moves in memory, and the node that is in memory; NULL when the
- * place is no affine function of the index. Heads of products (c may be NULL) are in memory. */
+/* The factor by which axis `axis` of n moves in memory, and the node that is in memory; NULL when
+ * the place is no affine function of the index. Heads of products (c may be NULL) are in memory. */
 Node *stride_of(const Choice *c, Node *n, int axis, SizeRef *stride);
 /* Is n one value repeated along the last axis? */
 bool is_same_in_row(const Node *n);

@@ -1,7 +1,7 @@
 /* fuse_product.c - matrix products and convolutions with what follows them.
- * In: a graph with counts of users. Out: for each product of the runtime's size the longest chain of
- * sums, one bias and an activation behind it that nothing else looks into; the runtime computes the
- * whole chain at once. A convolution takes along one bias and an activation. */
+ * In: a graph with counts of users. Out: for each product of the runtime's size the longest chain
+ * of sums, one bias and an activation behind it that nothing else looks into; the runtime computes
+ * the whole chain at once. A convolution takes along one bias and an activation. */
 #include "fuse.h"
 
 #include <string.h>
@@ -131,8 +131,8 @@ static bool asks_sign(const Node *n, const Node *z)
     return see_through(n->in[k]) == z && node_is_const(n->in[1 - k], &zero) && zero == 0;
 }
 
-/* max(0, z) has the sign that its derivative asks z for: when nothing else needs z, the product that
- * makes z can apply max at once. */
+/* max(0, z) has the sign that its derivative asks z for: when nothing else needs z, the product
+ * that makes z can apply max at once. */
 static void ask_relu(Graph *g, const Choice *c, Node *h, Node *z)
 {
     int others = 0;

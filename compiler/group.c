@@ -111,10 +111,10 @@ static bool shares_reads(const Kernel *k, const ReadList *reads)
     return false;
 }
 
-/* Loops over a few elements are vectors that stay in registers: what is computed for all of them at once
- * is best a loop by itself. Others join it for the same elements, unless they are sums or need the result
- * of one of the mathematical functions, whose choices compilers turn into branches when another choice in
- * the loop depends on them. */
+/* Loops over a few elements are vectors that stay in registers: what is computed for all of them at
+ * once is best a loop by itself. Others join it for the same elements, unless they are sums or need
+ * the result of one of the mathematical functions, whose choices compilers turn into branches when
+ * another choice in the loop depends on them. */
 static bool tiny_can_join(const Code *c, const Kernel *k, const Def *d, const ReadList *reads,
                           int rows)
 {
@@ -196,16 +196,17 @@ static void lower_rows(Kernel *k)
     }
 }
 
-/* A sum or an extreme of a short row takes longer to come out of its vectors than to go in, and what
- * follows waits. Where there are two in turn, as in a softmax, and the rows fit into the nearest cache,
- * each is found for all rows before the next step. */
+/* A sum or an extreme of a short row takes longer to come out of its vectors than to go in, and
+ * what follows waits. Where there are two in turn, as in a softmax, and the rows fit into the
+ * nearest cache, each is found for all rows before the next step. */
 static void take_rows_together(Kernel *k)
 {
     enum { CACHED_BYTES = 16384 };
     const int last = k->n_rows - 1;
     long blocks = 1;
     int waits = 0;
-    if (k->kind != DEF_MAP || last < 1 || k->domain.rank != k->n_rows + 1 || options.max_ram) return;
+    if (k->kind != DEF_MAP || last < 1 || options.max_ram) return;
+    if (k->domain.rank != k->n_rows + 1) return;
     for (int i = 0; i < k->defs.n; i++) {
         waits += k->defs.at[i]->in_row;
         if (is_over_rows(k->defs.at[i], k->n_rows)) return;

@@ -5,6 +5,7 @@
  * and what is the same in every step is computed once. Inner recurrences come first, so that what
  * leaves them can leave the outer ones too. Sums may be added up in another order. */
 #include "hoist.h"
+#include "nnc.h"
 
 /* ---- values outside ---- */
 

@@ -1,9 +1,9 @@
-/* hoist.h - what the parts of hoisting share: a recurrence that is taken apart. Values of its body are
- * told apart by what they change with; a value of the body has a value outside, which is either the
- * same for all steps or has the steps as its first axis. */
+/* hoist.h - what the parts of hoisting share: a recurrence that is taken apart. Values of its body
+ * are told apart by what they change with; a value of the body has a value outside, which is either
+ * the same for all steps or has the steps as its first axis. */
 #ifndef NNC_HOIST_H
 #define NNC_HOIST_H
-#include "nnc.h"
+#include "graph.h"
 
 typedef enum Change {
     CHANGE_NEVER,             /* made of captured values and numbers */
@@ -15,8 +15,8 @@ typedef enum Change {
 typedef struct Term { Node *node; bool minus; } Term;
 typedef VEC(Term) TermList;
 
-/* What becomes of a state s with next s = s + f, where f does not need s: `outside` are the terms of f
- * whose sum over all steps is computed behind the loop, `inside` the others. */
+/* What becomes of a state s with next s = s + f, where f does not need s: `outside` are the terms
+ * of f whose sum over all steps is computed behind the loop, `inside` the others. */
 typedef struct Total {
     bool is_total;
     Node *state;              /* s in the body */
@@ -34,15 +34,15 @@ typedef struct Hoist {
     bool *worth;              /* contains work that pays outside */
     bool *needed;             /* by state: something that is read depends on it */
     bool *inside;             /* has to be computed in the loop: a next state needs it */
-    bool *behind;             /* is computed outside from what the loop emits, rather than emitted */
+    bool *behind;             /* is computed outside from what the loop emits, not emitted */
     int *uses;
     int *emitted;             /* 0, or its place among `cuts`, from 1 */
     Node **outside;           /* its value in g */
     Node **kept;              /* its value in the new body */
     Total *total;             /* by state */
-    NodeList cuts;            /* values of the body that the loop emits for what is computed behind it */
+    NodeList cuts;            /* values of the body that the loop emits for what comes behind it */
     ScanBuild b;              /* the recurrence that stays */
-    Node **result;            /* of the recurrence that stays: its emits, by place among `cuts`, in g */
+    Node **result;            /* of the recurrence that stays, in g: its emits, as in `cuts` */
 } Hoist;
 
 /* hoist_find.c: finds everything up to `total`. */

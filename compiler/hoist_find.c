@@ -1,6 +1,6 @@
 /* hoist_find.c - what of a recurrence can be computed for all steps at once.
  * In: a scan. Out: for every value of its body what it changes with and whether moving it pays; the
- * states that only add up; and the values that the loop has to emit for what is computed behind it. */
+ * states that only add up; and the values that the loop has to emit for what comes behind it. */
 #include "hoist.h"
 
 /* ---- what a value changes with ---- */

@@ -1,6 +1,6 @@
 /* kernel.h - the loop level: what fuse, schedule, plan and emit hand to each other.
  *
- *     entry --fuse--> kernels --schedule--> kernels in order --plan--> buffers with places --emit--> C
+ *     entry -fuse-> kernels -schedule-> kernels in order -plan-> buffers with places -emit-> C
  *
  * A *definition* is a node whose value is computed once, at a place of its own; every other node is
  * written out inside the definitions that use it. A *kernel* is one block of C: a loop nest over
@@ -10,7 +10,7 @@
 #include "equations.h"
 #include "nnc.h"
 
-/* ---- index.c: where an element is -------------------------------------------------------------- */
+/* ---- index.c: where an element is ------------------------------------------------------------ */
 
 /* A loop variable, or a value computed in a loop that is used as an index: 0 <= value < size. */
 typedef struct Var {
@@ -29,7 +29,7 @@ typedef struct Affine {
 } Affine;
 
 /* The index of an element: one number per axis, or one for a run of neighbouring axes that counts
- * through them row by row. run[i] is the number of axes that at[i] counts through; 0 inside a run. */
+ * through them row by row. run[i] is how many axes at[i] counts through; 0 inside a run. */
 typedef struct Index {
     int rank;
     Affine at[MAX_RANK];
@@ -60,7 +60,7 @@ void index_window(const Attr *attr, const Shape *open, const Index *ix, Index *o
 /* Is every axis from `from` to before `to` numbered by exactly the variable of that place? */
 bool index_is_vars(const Index *ix, int from, int to, Var *const *vars);
 
-/* ---- the parts of a compiled entry -------------------------------------------------------------- */
+/* ---- the parts of a compiled entry ----------------------------------------------------------- */
 
 typedef enum Memory {
     MEM_WORK,  /* in the work area */
@@ -82,7 +82,7 @@ struct Buffer {
     const Slot *slot;    /* MEM_SLOT, and a member of a set output */
     bool is_scratch;     /* of the runtime */
     bool writable;       /* a slot that is updated */
-    bool as_stored;      /* a scalar in the type of memory: a pointer goes to it, or it is returned */
+    bool as_stored;      /* a scalar in the type of memory: pointed to, or returned */
     bool flat;           /* accessed as one row of elements, found while emitting */
     bool used;           /* something reads or writes it, found while emitting */
     long bytes, offset;  /* at the bounds of the dims; the place in the work area */
@@ -142,7 +142,7 @@ struct Def {
     int group;         /* which of the kernel's groups */
     ReadList *reads;   /* for fuse, group and target */
     Buffer *home;      /* NULL: a local of the loop body in which it is computed and used */
-    Buffer *parts;     /* of a long sum over rows: the sums of each part of these; NULL for others */
+    Buffer *parts;     /* of a long sum over rows: the sums of each part of them; else NULL */
     BufferList copies; /* where the value is stored too */
     bool is_store;     /* only stores a value that is known without it: a leaf, a constant */
     /* maps and folds: the loops around one element, and those that are accumulated over */
@@ -173,7 +173,7 @@ struct Kernel {
     DefKind kind; /* DEF_MAP stands for loops: maps and folds */
     Shape domain; /* of loops: the first n_rows sizes are the outer loops */
     int n_rows;
-    long parts; /* into which its outermost loop is cut, with long sums of their own; 0: it is not */
+    long parts; /* into which its outermost loop is cut, each with long sums; 0: it is not */
     DefList defs;
     VEC(Group *) groups;
     unsigned char *after; /* by Kernel.id: kernels that must run before this one */
@@ -213,7 +213,7 @@ double slot_bytes(const SlotList *slots);
 long type_bytes(Type t);          /* at the bounds of the dims */
 long shape_upper(const Shape *s); /* elements at the bounds */
 
-/* ---- read.c: what definitions read -------------------------------------------------------------- */
+/* ---- read.c: what definitions read ----------------------------------------------------------- */
 
 /* The loop variables of a definition, and the index of its value in them. */
 typedef struct Frame {
@@ -253,19 +253,19 @@ bool is_small_product(const Node *n);
 bool is_convolution(const Node *n);
 /* Is each channel by itself, with a kernel [p, q, channels]? */
 bool is_depthwise(const Node *n);
-/* The number of groups of channels where they have kernels of their own, else NULL; the axes of image
- * and result, [n, rows, columns, channels], behind that of the groups. */
+/* The number of groups of channels where they have kernels of their own, else NULL; the axes of
+ * image and result, [n, rows, columns, channels], behind that of the groups. */
 SizeRef conv_groups(const Node *n);
 /* Is n an image of such groups with its axes in another order? */
 bool is_of_groups(const Node *n);
 Shape conv_image(const Node *n), conv_result(const Node *n);
-/* The kernels [maps, channels, p, q] of a convolution, however they lie; [channels, 1, p, q] where each
- * channel is by itself. */
+/* The kernels [maps, channels, p, q] of a convolution, however they lie; [channels, 1, p, q] where
+ * each channel is by itself. */
 Shape conv_kernel(const Node *n);
 
 /* ---- winograd.c ---- */
 
-/* Is a convolution, or a derivative of one, done by Winograd's algorithm? Then the bytes it needs. */
+/* Is a convolution, or a derivative of one, done by Winograd's algorithm? Its bytes of scratch. */
 bool takes_winograd(const Node *n);
 long winograd_scratch(const Node *n);
 
@@ -281,8 +281,8 @@ typedef struct Matrix {
 /* n as a matrix over its last two axes, `batch` numbering the axes before them. Needs a node for
  * which fuse has made sure that one exists. */
 Matrix matrix_of(const Code *c, Node *n, Var *const *batch);
-/* The array that n is in another shape, which a convolution reads from its first element on; c: NULL
- * as long as there are no definitions. */
+/* The array that n is in another shape, which a convolution reads from its first element on;
+ * c: NULL as long as there are no definitions. */
 Node *array_of(const Code *c, Node *n);
 /* The sizes of the products of d. */
 typedef struct ProductSizes {
@@ -293,7 +293,7 @@ const Shape *product_shape(const Def *d); /* of each product of d */
 /* ", only j <= i": columns j or terms k of row i; "" where all are computed. */
 const char *band_text(const Def *d);
 
-/* ---- the passes ----------------------------------------------------------------------------------- */
+/* ---- the passes ------------------------------------------------------------------------------ */
 
 /* A step of the pipeline, as `nnc show --after=NAME` knows it. Passes over the graph work on an
  * entry, `room` with a look at the memory that it will take; `start` makes loops of it, and the
@@ -338,19 +338,19 @@ bool is_chosen(const Entry *e); /* by --entries */
 /* One entry through the passes over loops. */
 Code *compile_entry(Program *p, Entry *e);
 
-/* ---- step.c: recurrences -------------------------------------------------------------------------- */
+/* ---- step.c: recurrences --------------------------------------------------------------------- */
 
-/* The step of a scan through all passes: operands are its inputs, next states and emits its outputs. */
+/* A scan's step through all passes: operands are its inputs, next states and emits its outputs. */
 Code *compile_step(Code *of, const Node *scan);
-/* Operand k of a scan without states where it is a view of an array: the element of a step, a matrix
- * in it. The base is NULL where sequences are arrays of their own. */
+/* Operand k of a scan without states where it is a view of an array: the element of a step, a
+ * matrix in it. The base is NULL where sequences are arrays of their own. */
 Matrix element_in_place(const Code *c, const Node *scan, int k, Var *step);
 /* Buffers for the states of a scan's kernel and the results of its step; needs homes. */
 void place_states(Code *c, Kernel *k);
 /* The definition of a result of the kernel's recurrence, or NULL: nobody reads it. */
 Def *result_def(const Kernel *k, int result);
 
-/* ---- emit*.c, single.c ------------------------------------------------------------------------------ */
+/* ---- emit*.c, single.c ----------------------------------------------------------------------- */
 
 void emit_program(Program *p, Text *header, Text *source);
 /* What --profile adds to the names <model>_..; ends with NULL. */
@@ -358,7 +358,7 @@ extern const char *const profile_functions[];
 /* The source with the runtime's text pasted in, for --single-file. */
 void paste_runtime(Text *out, const Text *source);
 
-/* ---- native.c: run a compiled program ------------------------------------------------------------------ */
+/* ---- native.c: run a compiled program -------------------------------------------------------- */
 
 typedef struct Native Native;
 /* Emits, compiles with `cc flags` and loads the program. NULL and a message when that fails. */

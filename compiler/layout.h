@@ -27,9 +27,9 @@ Node *laid_in_order(Layout *l, const Node *n, const int *perm);
 /* A transposition, joined with what stands in front of it. */
 Node *turn(Graph *g, Node *n, const int *perm);
 Node *reshape_from_base(Graph *g, Node *n, const Shape *to);
-/* Where u counts the elements of something computed with finer axes in another way, that; else NULL.
- * part_of: the axis of u that each of those is a part of. The windows of a pooling are such axes:
- * with them, nothing is divided to find an element's window. */
+/* Where u counts the elements of something computed with finer axes in another way, that; else
+ * NULL. part_of: the axis of u that each of those is a part of. The windows of a pooling are such
+ * axes: with them, nothing is divided to find an element's window. */
 Node *finer(const Node *u, int *part_of);
 /* The parts of some axes. */
 unsigned parts_in(unsigned axes, const int *part_of, int rank);

@@ -1,7 +1,7 @@
 /* lower.c - from a checked file to a program: every entry as a graph.
  * In: a module. Out: the program with its params, states, entries and initialisers, every shape
  * checked and every gradient built. Which parameters there are is known only when all entries have
- * been lowered, so the entries are lowered again until no new one appears: then `params` is complete. */
+ * been lowered, so they are lowered again until no new one appears: then `params` is complete. */
 #include "lower.h"
 
 #include <stdlib.h>
@@ -392,7 +392,8 @@ Program *lower_module(Module *m, const char *program_name)
         low->requirements.n = 0;
         require_at_file_level();
         for (int i = 0; i < low->p->entries.n; i++) lower_entry(low->p->entries.at[i]);
-        for (int i = 0; i < low->p->entries.n; i++) if (!diag_errors()) check_memory(low->p, low->p->entries.at[i], low->final_round);
+        for (int i = 0; i < low->p->entries.n && !diag_errors(); i++)
+            check_memory(low->p, low->p->entries.at[i], low->final_round);
         if (low->final_round) break;
     }
     if (!diag_errors()) check_memory(low->p, low->p->init, true);

@@ -1,4 +1,4 @@
-/* lower.h - what check and the lower_*.c files share: scopes, values, instances, the lowering state.
+/* lower.h - what check and the lower_*.c files share: scopes, values, instances, the state.
  *
  * Lowering is an abstract interpretation of the tree: an expression becomes a Value, which is a
  * number that is known now, a node of the graph, or a thing such as a layer or a set. Functions and
@@ -7,7 +7,7 @@
 #define NNC_LOWER_H
 #include "nnc.h"
 
-/* ---- scope.c: the names of a file -------------------------------------------------------------- */
+/* ---- scope.c: the names of a file ------------------------------------------------------------ */
 
 typedef struct Symbol { const char *name; const Decl *decl; Module *module; } Symbol;
 typedef struct Alias { const char *alias; Module *module; } Alias;
@@ -30,7 +30,7 @@ const char *library_with(const char *name);
 bool is_builtin_name(const char *name);                /* primitives and words with a meaning */
 int builtin_names(const char *const **names);
 
-/* ---- values ---------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 typedef enum ValueKind {
     V_POISON,       /* an error was reported; everything made from it is silent */
@@ -62,7 +62,7 @@ struct Value {
     ValueKind kind;
     Span span;
     double num;               /* V_NUMBER */
-    SizeRef size;             /* V_NUMBER: as a size (a quotient rounded down), NULL when it is none */
+    SizeRef size;             /* V_NUMBER: as a size (a quotient rounded down); NULL: it is none */
     SizeRef over, under;      /* V_NUMBER: an inexact quotient of sizes that are not known yet */
     bool is_bool;
     Node *node;
@@ -81,7 +81,7 @@ struct Value {
     bool is_bernoulli;
 };
 
-/* ---- instances: layers with memory ------------------------------------------------------------------- */
+/* ---- instances: layers with memory ----------------------------------------------------------- */
 
 typedef struct Child { const char *name; const Expr *site; Inst *inst; } Child;
 typedef struct Ordinal { const char *name; int count; } Ordinal;
@@ -96,7 +96,7 @@ struct Inst {
     Span first_use;           /* the call that fixed the sizes */
 };
 
-/* ---- the lowering state -------------------------------------------------------------------------------- */
+/* ---- the lowering state ---------------------------------------------------------------------- */
 
 typedef struct Local { const char *name; Value value; Span span; } Local;
 typedef struct Env Env;
@@ -112,14 +112,14 @@ struct Env {
     StrList targets;          /* names that grad asks for: their values are marked */
 };
 
-/* The body of a scan being lowered: what it uses from outside becomes an operand of the scan, what it
- * draws one more sequence. */
+/* The body of a scan being lowered: what it uses from outside becomes an operand of the scan, what
+ * it draws one more sequence. */
 typedef struct ScanScope {
     struct ScanScope *parent;
     Graph *outer;
     SizeRef steps;
     VEC(Node *) captured;     /* nodes of the outer graph, from operand n_fixed on */
-    VEC(Node *) drawn;        /* nodes of the outer graph: the draws of all steps, from DRAWN_BASE on */
+    VEC(Node *) drawn;        /* nodes of the outer graph: draws of all steps, from DRAWN_BASE on */
     int n_fixed;
 } ScanScope;
 
@@ -141,7 +141,7 @@ typedef struct Lower {
     bool training;
     ScanScope *scan;          /* the innermost scan whose body is being lowered */
     bool in_init;             /* only compile-time values */
-    const Shape *drawn;       /* the tensor whose first value is being lowered: fan_in(), fan_out() */
+    const Shape *drawn;       /* the tensor whose first value is lowered: fan_in(), fan_out() */
     Inst *file;               /* the root of all instances */
     VEC(GlobalValue) globals;
     VEC(Memo) memos;
@@ -172,7 +172,7 @@ bool value_is_poison(const Value *v);
 const char *value_text(const Value *v);                /* "real[N, 10]", "a number", "a layer" */
 /* The value as a node; numbers and tables take the element type. NULL: reported. */
 Node *value_to_node(const Value *v, Elem elem);
-Node *value_to_type(const Value *v, Type t);           /* numbers fill the shape; NULL: does not fit */
+Node *value_to_type(const Value *v, Type t);           /* numbers fill the shape; NULL: no fit */
 bool value_type(const Value *v, Type *t);              /* false: not a tensor */
 bool value_is_static(const Value *v);                  /* a number known now */
 bool value_integer(const Value *v, long *k);
@@ -186,14 +186,14 @@ Value env_lookup(Env *e, const char *name, Span at);   /* reports E0201 */
 Value global_value(const Symbol *s, Span at);
 
 /* ---- lower_type.c ---- */
-bool lower_type(Env *e, const TypeExpr *t, Type *out);           /* every size known; reported otherwise */
-SizeRef lower_size(Env *e, const Expr *x);                       /* NULL: reported */
-void negative_size(Env *e, const Expr *x, SizeRef s);            /* reports E0307, with the sizes in x and the call */
+bool lower_type(Env *e, const TypeExpr *t, Type *out); /* every size known; reported otherwise */
+SizeRef lower_size(Env *e, const Expr *x);             /* NULL: reported */
+void negative_size(Env *e, const Expr *x, SizeRef s);  /* E0307, with the sizes in x and the call */
 /* Binds signature variables and `..` from the arguments, then checks every size. */
 bool bind_signature(Env *e, const FormalList *formals, Value *args, const char *what, Span call);
 bool check_result(Env *e, const TypeExpr *t, Value *v, Span at);
 enum { MAX_BYTES = INT32_MAX };
-long largest_bytes(Type t);                               /* the most it can take; LONG_MAX: more than can be counted */
+long largest_bytes(Type t);                            /* LONG_MAX: more than can be counted */
 bool check_bytes(Type t, Span at);                     /* reports E0605 */
 
 /* ---- lower_expr.c ---- */
@@ -205,7 +205,7 @@ Value lower_select(Value c, Value a, Value b, Span whole);
 void place_at(Span at);
 /* What is wrong inside a library shows the call that led there. */
 void diag_context(Diag *d, Span at);
-bool static_context(void);                             /* tests and initial values: numbers stay numbers */
+bool static_context(void);                             /* tests, initial values: numbers stay so */
 
 /* ---- lower_unify.c ---- */
 /* Brings operands to one element type and shape; `what` is as in "cannot add"; reports E0302 and
@@ -225,24 +225,26 @@ bool static_compare(Operator op, const Value *a, const Value *b, bool *result);
 
 /* ---- lower_matmul.c ---- */
 Value lower_matmul(const Value *a, const Value *b, Span at, Span whole);
-const char *const_named(SizeRef s);                    /* the const of the file with this value, or NULL */
+const char *const_named(SizeRef s);                    /* the file's const of the value; or NULL */
 
 /* ---- lower_index.c ---- */
 Value lower_index(Env *e, Value base, const Expr *x);
 Value lower_array(Env *e, const Expr *x);
-bool may_be_empty(const Expr *x, SizeRef size);         /* reports E0311: data cannot pick from it; false */
+bool may_be_empty(const Expr *x, SizeRef size);        /* false: E0311, data cannot pick from it */
 
 /* ---- lower_call.c, lower_builtin.c ---- */
 Value lower_call(Env *e, const Expr *x);
 Value call_value(Env *e, Value f, ArgumentList *args, const Expr *site, Span whole);
 Value apply_statics(Env *e, Value f, const Expr *x);   /* Dense[128, act = relu] */
-/* The signature's scope with statics and formals bound; false: reported. `values` gets the arguments
- * in the order of the formals. */
-bool open_call(const Value *f, const ArgumentList *args, Inst *inst, Span whole, Env **out, Value *values);
+/* The signature's scope with statics and formals bound; false: reported. `values` gets the
+ * arguments in the order of the formals. */
+bool open_call(const Value *f, const ArgumentList *args, Inst *inst, Span whole, Env **out,
+               Value *values);
 Value call_body(const Value *f, Env *outer, const Value *values, Span whole);
 enum { MAX_ARGS = 32 };
-/* Sorts arguments into the places that `names` gives; missing ones are V_POISON with kind left 0. */
-bool sort_arguments(const ArgumentList *args, const char *const *names, int n, int required, const char *what, Span whole, Value *out);
+/* Sorts arguments into the places that `names` gives; missing ones stay V_POISON, kind 0. */
+bool sort_arguments(const ArgumentList *args, const char *const *names, int n, int required,
+                    const char *what, Span whole, Value *out);
 typedef struct Builtin {
     const char *name;
     Value (*call)(Env *e, const struct Builtin *b, ArgumentList *args, Span whole);
@@ -251,12 +253,13 @@ typedef struct Builtin {
     const char *signature;    /* for messages and `nnc help` */
 } Builtin;
 typedef Value BuiltinFn(Env *e, const Builtin *b, ArgumentList *args, Span whole);
-BuiltinFn call_rearrange, call_stack, call_reshape, call_flatten, call_transpose, call_concat, call_join, call_split, call_pad, call_reverse, call_filled, call_one_hot;
+BuiltinFn call_rearrange, call_stack, call_reshape, call_flatten, call_transpose, call_concat,
+    call_join, call_split, call_pad, call_reverse, call_filled, call_one_hot;
 extern const Builtin builtins[];           /* ends with a row of zeros */
 const Builtin *builtin_find(const char *name);
 
 /* ---- lower_inst.c ---- */
-bool is_layer(const Value *v);                         /* something that an instance can be made of */
+bool is_layer(const Value *v);                         /* can an instance be made of it? */
 Inst *inst_child(Inst *parent, const char *name, const Expr *site, Value layer);
 Value stack_member(Env *e, const Value *stack, const Expr *x);
 Value instance_new(Env *e, Value layer, const char *name, const Expr *site, Span at);
@@ -277,7 +280,7 @@ void name_value(Value *v, const char *name, bool lent);
 
 /* ---- lower_set.c ---- */
 Value params_value(Env *e, const Inst *of, Span at);
-/* f for every member of the sets among args (aligned by position), what is no set given unchanged. */
+/* f for every member of the sets among args, by position; what is no set is given unchanged. */
 typedef Value MemberFn(Value *args, int n, const Slot *slot, void *user);
 Value set_map(const Value *args, int n, MemberFn *f, void *user, Span at);
 bool any_set(const Value *args, int n);
@@ -289,7 +292,7 @@ long draw_site(const char *key);
 /* ---- lower_scan.c ---- */
 void lower_scan(Env *e, const Stmt *s);
 Value import_value(Value v);                           /* into the body of the scan being lowered */
-/* A draw of type t in the body being lowered: the element of this step of all the draws of the scan. */
+/* A draw of type t in the body being lowered: this step's element of all the draws of the scan. */
 Node *draw_each_step(DrawKind kind, Type t, long site);
 
 /* ---- lower_labels.c, lower_access.c: index notation ---- */
@@ -304,10 +307,8 @@ void lower_one(Env *e, const Stmt *s);                 /* any statement but `ret
 void lower_def(Env *e, const Stmt *s);
 void define_name(Env *e, Name name, Value v);          /* an equation's name gets its value, once */
 Slot *declare_slot(Env *e, const Stmt *s);
-Slot *slot_of_node(const Node *n);                     /* of a PARAM or STATE node; NULL: it is none */
+Slot *slot_of_node(const Node *n);                     /* of a PARAM or STATE node, else NULL */
 void record_update(Slot *slot, Node *value, Span at);
-
-
 void lower_require(Env *e, const Stmt *s);
 
 /* ---- lower_test.c ---- */

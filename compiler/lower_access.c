@@ -1,6 +1,6 @@
 /* lower_access.c - a tensor under indices: x[i, j], x[2*i + p], table[word[t], d], x[.., c, 3].
- * In: a base and its items. Out: a node whose axes are named. A plain index names an axis; an offset
- * or stride is proved to stay inside and becomes a window; an integer tensor gathers. */
+ * In: a base and its items. Out: a node whose axes are named. A plain index names an axis; an
+ * offset or stride is proved to stay inside and becomes a window; an integer tensor gathers. */
 #include "lower_labels.h"
 
 #include <string.h>
@@ -302,7 +302,8 @@ static Node *term(Node *sum, Node *x, SizeRef factor)
     return sum ? n_map2(g, OP_ADD, sum, x) : x;
 }
 
-/* An item as an i32 node over all indices, inside its axis: an index that is data picks from 0, 1, .. */
+/* An item as an i32 node over all indices, inside its axis: an index that is data picks from
+ * 0, 1, .. */
 static Node *item_node(const Indices *ix, const Item *it, SizeRef size, const Labelled *space)
 {
     Graph *g = low->g;

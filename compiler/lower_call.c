@@ -1,6 +1,6 @@
 /* lower_call.c - calls: fn, layer and entry bodies are inlined at every call.
- * In: a callee, arguments by place and by name. Out: the value of the body in which formals, statics
- * and signature variables are bound. Calls never recurse: a layer that contains itself is an error. */
+ * In: a callee, arguments by place and by name. Out: the value of the body in which formals,
+ * statics and signature variables are bound. Calls never recurse: a layer in itself is an error. */
 #include "lower.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* lower_draw.c - draws: `x ~ normal(0, 1)`.
  * A draw is a function of seed, call, site and element, so a site gets one number for the program:
- * the equation of one instance, told apart by how often the instance was applied in the entry. In the
- * body of a scan every step is an element of the draw. */
+ * the equation of one instance, told apart by how often the instance was applied in the entry. In
+ * the body of a scan every step is an element of the draw. */
 #include "lower.h"
 
 #include <math.h>

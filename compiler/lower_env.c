@@ -1,6 +1,6 @@
 /* lower_env.c - what names mean while a body is lowered: locals first, then the file's names.
- * File-level values (consts, instances, params, states, equations) are lowered when first asked for,
- * so their order in the file does not matter. */
+ * File-level values (consts, instances, params, states, equations) are lowered when first asked
+ * for, so their order in the file does not matter. */
 #include "lower.h"
 
 #include <string.h>

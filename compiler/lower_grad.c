@@ -1,7 +1,7 @@
 /* lower_grad.c - grad(L, x) as an expression, and derivatives that the user states.
- * In: a scalar and what to differentiate by: a name, a tuple of names or a parameter set. Out: nodes
- * of the same graph, of the shapes of x. A loss that cannot teach anything is an error that shows
- * where the path ends. */
+ * In: a scalar and what to differentiate by: a name, a tuple of names or a parameter set. Out:
+ * nodes of the same graph, of the shapes of x. A loss that cannot teach anything is an error that
+ * shows where the path ends. */
 #include "lower.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* lower_index.c - brackets behind a tensor: slices, `new` axes, gathers; and array literals.
- * In: x[0:T], x[.., 2], b[:, new], E[tokens], x[2:4, i], [[0, 1], [1, 0]]. Out: slices, reshapes and
- * gathers; every bound that is no data is proved at compile time. */
+ * In: x[0:T], x[.., 2], b[:, new], E[tokens], x[2:4, i], [[0, 1], [1, 0]]. Out: slices, reshapes
+ * and gathers; every bound that is no data is proved at compile time. */
 #include "lower.h"
 
 #include <limits.h>
@@ -160,7 +160,7 @@ static bool cut_data(const Expr *x, Value *index, const Value *v, const Shape *s
     return true;
 }
 
-/* y = x with the axis replaced by those of the index: row gathers with the axis brought to the front. */
+/* y = x with the axis replaced by those of the index: row gathers with the axis in front. */
 static Node *take(Node *x, int axis, Node *index)
 {
     int perm[MAX_RANK], back[MAX_RANK], rank = x->type.shape.rank, r = index->type.shape.rank;

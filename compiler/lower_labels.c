@@ -1,6 +1,6 @@
 /* lower_labels.c - index notation: y[i, j] = sum[k](W[j, k] * x[i, k]) + b[j].
  * In: an expression over named indices. Out: nodes whose axes are named; operands meet by the names
- * of their axes, so everything becomes the same broadcasts, folds and products as in array notation. */
+ * of their axes, so all becomes the same broadcasts, folds and products as in array notation. */
 #include "lower_labels.h"
 
 #include <math.h>

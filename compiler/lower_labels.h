@@ -6,7 +6,8 @@
 /* An index such as i in y[i] = ..; its size may be found by its first plain use. Axes under `..`
  * are indices without a name. */
 typedef struct IndexVar { const char *name; Span span; SizeRef size; Span sized_by; } IndexVar;
-typedef struct Indices { IndexVar var[2 * MAX_RANK]; int n; int n_dots; } Indices;    /* the first n_dots are `..` */
+/* The first n_dots are `..`. */
+typedef struct Indices { IndexVar var[2 * MAX_RANK]; int n; int n_dots; } Indices;
 
 /* Axis k of the value belongs to index label[k]; labels ascend. Numbers have none. */
 typedef struct Labelled { Value v; int n, label[MAX_RANK]; } Labelled;
@@ -22,9 +23,10 @@ bool infer_sizes(Env *e, Indices *ix, const Expr *x);
 Labelled labelled_expr(Env *e, Indices *ix, const Expr *x);
 /* x[..] with indices, lower_access.c */
 Labelled labelled_access(Env *e, Indices *ix, const Expr *x);
-Node *label_align(const Indices *ix, const Labelled *a, const Labelled *to);   /* broadcast to the labels of `to` */
+/* Broadcast to the labels of `to`. */
+Node *label_align(const Indices *ix, const Labelled *a, const Labelled *to);
 Labelled label_union(const Labelled *a, const Labelled *b);
-Node *index_node(const Indices *ix, int var, const Labelled *space);           /* the index's value, i32 */
+Node *index_node(const Indices *ix, int var, const Labelled *space);   /* the index's value, i32 */
 Labelled labelled_poison(void);
 
 #endif

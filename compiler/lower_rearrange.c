@@ -1,7 +1,7 @@
 /* lower_rearrange.c - rearrange(x, "... t (h e) -> ... h t e", h = heads): axes by name.
  * In: a tensor, a pattern and the sizes of axes that the pattern cannot tell. Out: a reshape that
- * opens the groups of the left side, a transpose, a reshape that closes the groups of the right side
- * (the notation of einops, Rogozhnikov 2022). Errors point into the pattern. */
+ * opens the groups of the left side, a transpose, a reshape that closes the groups of the right
+ * side (the notation of einops, Rogozhnikov 2022). Errors point into the pattern. */
 #include "lower.h"
 
 #include <ctype.h>

@@ -225,8 +225,8 @@ static Graph *capture_slots(Graph *body, ScanScope *scope, const Parts *p, Node 
     return to;
 }
 
-/* One step as a graph. Applications outside the body are not found again inside: their values belong
- * to another graph. */
+/* One step as a graph. Applications outside the body are not found again inside: their values
+ * belong to another graph. */
 static bool lower_step(Env *e, const Stmt *s, Parts *p, Scan *scan, ScanScope *scope,
                        NameList *emit_names)
 {

@@ -1,6 +1,6 @@
 /* lower_set.c - sets of tensors by parameter: `params`, gradients with respect to them, and what is
- * computed from both. A set is a list in the order of the program's parameters; operations go member
- * by member, so sets of two instances of one layer meet by position. */
+ * computed from both. A set is a list in the order of the program's parameters; operations go
+ * member by member, so sets of two instances of one layer meet by position. */
 #include "lower.h"
 
 #include <string.h>

@@ -1,7 +1,6 @@
 /* lower_static.c - arithmetic of what is known at compile time.
- * In: numbers and sizes, which may hold dims. Out: their sum, product, quotient, order. A number has
- * two faces: as a size it is an integer, quotients rounded down as in C; as data it is the exact
- * value. */
+ * In: numbers and sizes, which may hold dims. Out: their sum, product, quotient, order. A number
+ * has two faces: a size is an integer, quotients rounded down as in C; data is the exact value. */
 #include "lower.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* lower_test.c - tests: expressions over constants in which entries are really called.
- * In: the statements of a `test`. Out: tensors. A call of an entry inside an expression runs at once,
- * by whatever runner the caller gives, and its results go on as constants. */
+ * In: the statements of a `test`. Out: tensors. A call of an entry inside an expression runs at
+ * once, by whatever runner the caller gives, and its results go on as constants. */
 #include "lower.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* lower_value.c - values of expressions: numbers that are known now, tensors, and things.
- * A number or a constant table has no element type of its own: it takes the type of what it meets. */
+ * A number or a constant table has no element type of its own: it takes that of what it meets. */
 #include "lower.h"
 
 #include <limits.h>

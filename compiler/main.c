@@ -59,9 +59,9 @@ const Command commands[] = {
     {"compile", COMPILE, cmd_compile, "MODEL.nn [options]", "write the model as C",
      "Writes MODEL.h and MODEL.c: a struct with the parameters, a function for every entry.\n"
      "They need the runtime library (cc MODEL.c main.c -lnnrt -lm) unless --single-file is given.\n"
-     "With --weights the parameters of a file are constants of the C code: entries that only compute\n"
-     "are called without a model, nothing is loaded, and normalisations, transposes and the like are\n"
-     "worked into the constants. Entries that learn are left out.\n"
+     "With --weights the parameters of a file are constants of the C code: entries that only\n"
+     "compute are called without a model, nothing is loaded, and normalisations, transposes and\n"
+     "the like are worked into the constants. Entries that learn are left out.\n"
      "Files whose contents do not change are not written, so make does not rebuild them.\n",
      "  nnc compile mnist.nn                   mnist.h and mnist.c, in this folder\n"
      "  nnc compile mnist.nn -o gen -D H=64    into gen/, with another const\n"

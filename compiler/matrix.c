@@ -1,7 +1,7 @@
 /* matrix.c - operands of matrix products as the runtime reads them.
- * In: a node that is a view of an array. Out: the array, where the matrix starts in it, the distance
- * of its rows, and whether it is stored by columns. A transpose, a slice, the split into heads of an
- * attention layer cost nothing this way. */
+ * In: a node that is a view of an array. Out: the array, where the matrix starts in it, the
+ * distance of its rows, and whether it is stored by columns. A transpose, a slice, the split into
+ * heads of an attention layer cost nothing this way. */
 #include "kernel.h"
 
 Matrix matrix_of(const Code *c, Node *n, Var *const *batch)

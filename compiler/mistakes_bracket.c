@@ -1,6 +1,6 @@
-/* mistakes_bracket.c - brackets that are missing, too many or of the wrong kind. What goes in is the
- * place where the parser stopped; what comes out is a report at the bracket that is to blame, and
- * tokens in which it is right. */
+/* mistakes_bracket.c - brackets that are missing, too many or of the wrong kind. What goes in is
+ * the place where the parser stopped; what comes out is a report at the bracket that is to blame,
+ * and tokens in which it is right. */
 #include "mistakes.h"
 #include "parse.h"
 

@@ -1,8 +1,8 @@
 /* names.c - names for the values of a graph.
  * In: a graph and its roots. Out: a unique name for every value that a reader wants to see by
  * itself: the user's names, d_<name> for adjoints, t1, t2, .. for what is used more than once. A
- * name that several instances of a layer give is told apart by the instance: Dense1_z, Dense2_z; then
- * by a number. */
+ * name that several instances of a layer give is told apart by the instance: Dense1_z, Dense2_z;
+ * then by a number. */
 #include "equations.h"
 
 #include <ctype.h>
@@ -208,7 +208,7 @@ static void name_values(Names *m, const Graph *g, const int *uses, const char **
     }
 }
 
-/* The adjoint of a value is the last of the nodes that were made for it and have as many elements. */
+/* The adjoint of a value is the last of the nodes made for it that have as many elements. */
 static void name_adjoints(Names *m, const Graph *g, const int *uses)
 {
     int *adjoint = NEW_N(int, m->n + 1);               /* id + 1, by the id of the value */

@@ -67,7 +67,8 @@ static const char *wrapper(const Program *p)
                  p->name, c_model(p));
         text_add(&out, "size_t nnc_model_bytes(void) { return sizeof(%s); }\n", c_model(p));
         if (p->params.n)
-            text_add(&out, "size_t nnc_params_bytes(void) { return sizeof(%s_params); }\n", p->name);
+            text_add(&out, "size_t nnc_params_bytes(void) { return sizeof(%s_params); }\n",
+                     p->name);
         text_add(&out, "size_t nnc_state_at(void) { return offsetof(%s, state); }\n", c_model(p));
         text_add(&out, "const void *nnc_states(void) { return %s_state_table; }\n", p->name);
         text_add(&out, "const void *nnc_params(void) { return %s; }\n",

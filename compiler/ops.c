@@ -180,8 +180,9 @@ static const Shape *without_first(const Shape *s, Shape *to)
     return to;
 }
 
-/* Images and results of four axes, kernels [maps, channels, p, q] that fit both, or [p, q, channels]
- * where each channel is by itself. An axis in front of all three numbers groups of channels. */
+/* Images and results of four axes, kernels [maps, channels, p, q] that fit both, or
+ * [p, q, channels] where each channel is by itself. An axis in front of all three numbers groups
+ * of channels. */
 static Type type_conv(Op op, const Attr *attr, Type given, Node *const *in)
 {
     const Shape *a = &in[0]->type.shape, *b = &in[1]->type.shape, *y = &given.shape;

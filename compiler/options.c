@@ -194,7 +194,8 @@ static bool set_options(const char *command)
         return false;
     }
     if (settings.max_ram && !read_bytes(settings.max_ram, &options.max_ram)) {
-        usage_error(command, "`--max-ram` is a number of bytes such as 65536, 64k or 1.5M, not `%s`",
+        usage_error(command,
+                    "`--max-ram` is a number of bytes such as 65536, 64k or 1.5M, not `%s`",
                     settings.max_ram);
         return false;
     }

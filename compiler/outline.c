@@ -1,12 +1,12 @@
 /* outline.c - kernels that are equal but for names become one function.
  * In: the kernels of all entries, ready to be written. Every kernel is written once with holes in
  * place of the arrays, scalars and locals it uses; kernels with the same text and the same types in
- * their holes are equal. Out: for each set of equal kernels that is worth it, and for each loop that
- * threads may share, a routine; its kernels call it. An array that a kernel reads and writes is one
- * hole, so equal kernels also agree in what they update in place. The plan may let an array take the
- * place of another that ends there; where it does so in no use of a routine, its arguments are
- * `restrict`, without which compilers keep loads and stores of short loops in order. Elementwise kernels are written over flat arrays: one
- * routine serves all shapes. */
+ * their holes are equal. Out: for each set of equal kernels that is worth it, and for each loop
+ * that threads may share, a routine; its kernels call it. An array that a kernel reads and writes
+ * is one hole, so equal kernels also agree in what they update in place. The plan may let an array
+ * take the place of another that ends there; where it does so in no use of a routine, its arguments
+ * are `restrict`, without which compilers keep loads and stores of short loops in order.
+ * Elementwise kernels are written over flat arrays: one routine serves all shapes. */
 #include "outline.h"
 
 #include <ctype.h>
@@ -231,7 +231,8 @@ static const char *key_of(const Sketch *s)
         const Hole *h = &s->holes.at[i];
         if (!h->buffer) continue;
         text_add(&key, "%d: %s %s %ld\n", i, is_argument(h) ? "given" : "local",
-                 hole_declaration(h, "", !h->written, ""), h->buffer->is_scratch ? h->buffer->bytes : 0);
+                 hole_declaration(h, "", !h->written, ""),
+                 h->buffer->is_scratch ? h->buffer->bytes : 0);
     }
     for (int i = 0; i < s->lines.n; i++) text_add(&key, "%s\n", s->lines.at[i]);
     return key.s;
@@ -246,7 +247,7 @@ static bool can_be_routine(const Sketch *s)
     return s->lines.n && (s->passes || !s->is_shared);
 }
 
-/* The sketch of a kernel that is one loop is that of its loop, behind what stands in front of it. */
+/* The sketch of a kernel that is one loop is its loop's, behind what stands in front of it. */
 static void become_loop(Sketch *s)
 {
     const Sketch *loop = s->loops.at[0];
@@ -281,7 +282,7 @@ static int *count_holes(const Sketch *s, int n_holes)
     return times;
 }
 
-/* Are its rows used in this loop alone? Those that hand values from loop to loop are the kernel's. */
+/* Are its rows used in this loop alone? Those that hand values on to others are the kernel's. */
 static bool has_own_rows(const Sketch *kernel, const Sketch *loop, const BufferList *all)
 {
     const int *inside = count_holes(loop, kernel->holes.n);
@@ -300,7 +301,8 @@ static Sketch *sketch_of(Emit *e, const Kernel *k)
     BufferList all = all_buffers(e->c);
     Saved *saved = NEW_N(Saved, all.n + 1);
     *s = (Sketch){.e = e, .k = k};
-    if ((k->kind == DEF_SCAN && !has_own_steps(k)) || k->kind == DEF_DRAW || is_zero_already(e, k)) return s;
+    if (k->kind == DEF_SCAN && !has_own_steps(k)) return s;
+    if (k->kind == DEF_DRAW || is_zero_already(e, k)) return s;
     for (int i = 0; i < all.n; i++) {
         const Buffer *b = all.at[i];
         saved[i] = (Saved){b->name, b->access, b->flat, b->used};

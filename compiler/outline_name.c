@@ -1,8 +1,8 @@
 /* outline_name.c - what routines and the values in them are called.
  * In: a routine and the kernels that it stands for. Out: its own name, after the layer that the
  * kernels belong to, and a name for every hole: what the text of the layer calls the value, without
- * the instance, where all the kernels agree; else p for a parameter that is updated, g for a gradient
- * by one, as in the library, x for what is read and y for what is stored. */
+ * the instance, where all the kernels agree; else p for a parameter that is updated, g for a
+ * gradient by one, as in the library, x for what is read and y for what is stored. */
 #include "outline.h"
 
 #include <ctype.h>

@@ -1,6 +1,6 @@
 /* outline_print.c - routines and their calls as C.
- * In: a routine with its names. Out: a static function, and for each of its kernels a call that hands
- * over the arrays, by NN_SHARE where threads may share its passes. */
+ * In: a routine with its names. Out: a static function, and for each of its kernels a call that
+ * hands over the arrays, by NN_SHARE where threads may share its passes. */
 #include "outline.h"
 
 #include <string.h>

@@ -2,7 +2,7 @@
  * of a generated program's params, or nn_save_groups from those of its params and its state, with
  * the prefixes "params." and "state.". Out: the machine with these values; names, types and shapes
  * are checked by the runtime library, which reads the file. Every parameter must be there, and no
- * other; of the states those that are: a program that predicts has no use for the moments of Adam. */
+ * other; of the states those that are: a program that predicts has no use for Adam's moments. */
 #include "command.h"
 #include "eval.h"
 #include "nn.h"

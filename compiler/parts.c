@@ -1,9 +1,9 @@
 /* parts.c - long sums over rows are added up in parts.
- * In: the kernels of an entry, in order. Out: of each that has long sums over its rows, into how many
- * parts its outermost loop is cut, and an array for the sums of every part. These are added in order
- * behind the loop, by whatever thread each was made, and with one thread too: so no bit depends on how
- * many there are. Which sums are long is a matter of their shape alone, so no bit depends either on what
- * else the kernel computes, as under --max-ram. */
+ * In: the kernels of an entry, in order. Out: of each that has long sums over its rows, into how
+ * many parts its outermost loop is cut, and an array for the sums of every part. These are added in
+ * order behind the loop, by whatever thread each was made, and with one thread too: so no bit
+ * depends on how many there are. Which sums are long is a matter of their shape alone, so no bit
+ * depends either on what else the kernel computes, as under --max-ram. */
 #include "kernel.h"
 
 enum {

@@ -1,7 +1,7 @@
 /* plan.c - where every array is in the work area.
  * In: kernels in order. Out: an offset for each array, such that no two arrays that hold values at
- * the same time overlap; an array that is computed element by element from one that ends there takes
- * its place. The work area of a very small entry is a few arrays of the C function instead. */
+ * the same time overlap; an array that is computed element by element from one that ends
+ * there takes its place. The work area of a very small entry is a few arrays of the C function. */
 #include "kernel.h"
 
 #include "nn.h"
@@ -186,8 +186,8 @@ static bool may_replace(const Code *c, const Def *d, const Def *old)
            may_overwrite(c, d, old->node);
 }
 
-/* A loop over less than a vector, run often: compilers make vectors of its unrolled passes only when
- * they know that what one stores, no other loads. Then the result has a place of its own. */
+/* A loop over less than a vector, run often: compilers make vectors of its unrolled passes only
+ * when they know that what one stores, no other loads. Then the result has a place of its own. */
 static bool is_short_loop(const Def *d)
 {
     enum { VECTOR = 8, OFTEN = 4096 };
@@ -359,7 +359,7 @@ static void measure_stack(Code *c)
     for (int i = 0; i < c->buffers.n; i++)
         if (c->buffers.at[i]->memory != MEM_WORK)
             c->stack_bytes += type_bytes(c->buffers.at[i]->type);
-    long deepest = 0; /* functions that are called: of steps, and of parts of rows with their sums */
+    long deepest = 0; /* of the functions called: steps, and parts of rows with their sums */
     for (int i = 0; i < c->kernels.n; i++) {
         const Kernel *k = c->kernels.at[i];
         long bytes = k->step ? k->step->stack_bytes : 0;

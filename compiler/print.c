@@ -1,6 +1,6 @@
 /* print.c - the tree as source text. What goes in is a tree; what comes out is text that parses to
  * the same tree, with the fewest parentheses, in the layout of the examples. */
-#include "nnc.h"
+#include "tree.h"
 
 #include <math.h>
 #include <stdlib.h>

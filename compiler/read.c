@@ -80,7 +80,8 @@ static const Shape *kernel_shape(const Node *n)
 
 SizeRef conv_groups(const Node *n)
 {
-    return is_convolution(n) && n->in[0]->type.shape.rank == 5 ? n->in[0]->type.shape.size[0] : NULL;
+    if (!is_convolution(n) || n->in[0]->type.shape.rank != 5) return NULL;
+    return n->in[0]->type.shape.size[0];
 }
 
 bool is_of_groups(const Node *n)
@@ -378,8 +379,8 @@ typedef struct Overwrite {
     bool safe;
 } Overwrite;
 
-/* Does element ix of n, counted row by row, lie in the row of d's loops that is being computed? With
- * all loops for the row: is it the very element? n may count the same elements in another way. */
+/* Does element ix of n, counted row by row, lie in the row of d's loops that is being computed?
+ * With all loops for the row: is it the very element? n may count the elements in another way. */
 static bool is_in_row(const Def *d, int rows, const Frame *f, const Node *n, const Index *ix)
 {
     Affine at = index_flat(ix, &n->type.shape);

@@ -7,9 +7,9 @@
 /* A gap in the life of a value: kernels between an early reader and a late one, by order. */
 typedef struct Gap {
     const Def *value;
-    int from, to;      /* the last kernel before the gap that needs the value, the first behind it */
+    int from, to;      /* the last kernel before the gap that needs it, the first behind */
     bool *late;        /* by Def.id: reads the value behind the gap */
-    const Node *wait;  /* what the first late reader waits for anyway, or NULL: the copy comes after it */
+    const Node *wait;  /* the copy comes after it, as the first late reader does anyway; or NULL */
     double gain, cost; /* bytes too many that go away, summed over kernels; operations added */
 } Gap;
 
@@ -22,8 +22,8 @@ typedef struct Trial {
 
 /* ---- again.c ---- */
 
-/* Is a value that d needs there when the late readers run, or so small that it may be kept? Then the
- * copy of gap->value is computed from it, else from a copy of it too. */
+/* Is a value that d needs there when the late readers run, or so small that it may be kept? Then
+ * the copy of gap->value is computed from it, else from a copy of it too. */
 bool is_there(const Gap *gap, const Def *d);
 /* The graph of c with the gap: late readers use a copy of the value. Roots are replaced. */
 Graph *compute_again(const Code *c, const Gap *gap, Node **roots, int n);

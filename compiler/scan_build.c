@@ -1,7 +1,7 @@
 /* scan_build.c - a recurrence put together piece by piece.
  * In: operands in the graph around it, in any order, and the step in a body of its own. Out: a scan
  * whose inputs are numbered as its operands are: sequences, states, captured values. */
-#include "nnc.h"
+#include "graph.h"
 
 #include <string.h>
 

@@ -59,7 +59,7 @@ static Graph *renumber(const Graph *old, const int *place, Node **roots, int n_r
     return to;
 }
 
-/* Sequences and captured values that the body no longer reads go; one sequence stays for the count. */
+/* Sequences and captured values that the body does not read go; one sequence stays to count. */
 static void drop_operands(Group *g)
 {
     Scan *s = g->settled;

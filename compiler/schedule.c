@@ -1,7 +1,7 @@
 /* schedule.c - the order in which kernels run.
- * In: kernels with what must run before each. Out: the same kernels in an order that keeps few bytes
- * alive: of the kernels that could run now, the one that adds least to the work area, and of equal
- * ones the one that stands first in the program. */
+ * In: kernels with what must run before each. Out: the same kernels in an order that keeps few
+ * bytes alive: of the kernels that could run now, the one that adds least to the work area, and of
+ * equal ones the one that stands first in the program. */
 #include "kernel.h"
 
 typedef struct Reading {

@@ -6,6 +6,7 @@
  * source and the mark of what is the adjoint of what move to the node that takes over the value.
  * Functions with stated gradients, marks and stop_grad have done their work and disappear. */
 #include "known.h"
+#include "nnc.h"
 #include "simplify.h"
 
 #include <math.h>

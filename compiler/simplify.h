@@ -3,7 +3,7 @@
  * nothing to say. What it builds need not be simplified. */
 #ifndef NNC_SIMPLIFY_H
 #define NNC_SIMPLIFY_H
-#include "nnc.h"
+#include "graph.h"
 
 typedef struct Simplifier {
     Graph *g;                 /* the graph that is being built */

@@ -84,8 +84,8 @@ static Node *fold_reshape(Simplifier *s, Node *n, Node *a)
     return i == old->rank ? n_reshape(s->g, n_reduce(s->g, n->op, x, axes), &n->type.shape) : NULL;
 }
 
-/* The fold of the operand, whose remaining axes are then put in order. argmax numbers the elements in
- * the order of the axes. */
+/* The fold of the operand, whose remaining axes are then put in order. argmax numbers the elements
+ * in the order of the axes. */
 static Node *fold_transpose(Simplifier *s, Node *n, Node *a)
 {
     unsigned axes = 0;

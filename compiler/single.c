@@ -1,7 +1,7 @@
 /* single.c - the runtime pasted into a generated file, for --single-file.
  * In: the generated source, which includes the runtime's headers. Out: one text that needs libc and
- * libm only: the parts of the runtime in the order in which its README lists them, each once, without
- * its own includes, in front of the generated functions. */
+ * libm only: the parts of the runtime in the order in which its README lists them, each once,
+ * without its own includes, in front of the generated functions. */
 #include "embedded.h"
 #include "emit.h"
 

@@ -63,7 +63,10 @@ static int term_compare(const Term *a, const Term *b)
     return b->n - a->n;
 }
 
-static bool term_equal(const Term *a, const Term *b) { return a->k == b->k && term_compare(a, b) == 0; }
+static bool term_equal(const Term *a, const Term *b)
+{
+    return a->k == b->k && term_compare(a, b) == 0;
+}
 
 static uint64_t terms_hash(int n, const Term *term)
 {
@@ -239,7 +242,8 @@ SizeRef size_div(SizeRef a, SizeRef b)
 SizeRef size_mod(SizeRef a, SizeRef b)
 {
     long x, y;
-    if (size_is_const(a, &x) && size_is_const(b, &y)) return size_const(y ? x - y * floor_div(x, y) : 0);
+    if (size_is_const(a, &x) && size_is_const(b, &y))
+        return size_const(y ? x - y * floor_div(x, y) : 0);
     if (a == b || size_is(b, 1)) return size_const(0);
     SizeRef q, r;
     split(a, b, &q, &r);
@@ -267,11 +271,12 @@ static Interval atom_interval(const Atom *t)
 {
     if (t->kind == ATOM_DIM) return (Interval){t->dim->lo, t->dim->hi < 0 ? LONG_MAX : t->dim->hi};
     Interval a = size_interval(t->a), b = size_interval(t->b);
-    if (t->kind == ATOM_MOD) return (Interval){b.lo > 0 ? 0 : LONG_MIN, b.hi == LONG_MAX ? b.hi : b.hi - 1};
+    if (t->kind == ATOM_MOD)
+        return (Interval){b.lo > 0 ? 0 : LONG_MIN, b.hi == LONG_MAX ? b.hi : b.hi - 1};
     if (b.lo <= 0) return (Interval){LONG_MIN, LONG_MAX};
-    return (Interval){min4(floor_div(a.lo, b.lo), floor_div(a.lo, b.hi), LONG_MAX, LONG_MAX),
-                      a.hi == LONG_MAX ? LONG_MAX
-                                       : max4(floor_div(a.hi, b.lo), floor_div(a.hi, b.hi), LONG_MIN, LONG_MIN)};
+    long lo = min4(floor_div(a.lo, b.lo), floor_div(a.lo, b.hi), LONG_MAX, LONG_MAX);
+    if (a.hi == LONG_MAX) return (Interval){lo, LONG_MAX};
+    return (Interval){lo, max4(floor_div(a.hi, b.lo), floor_div(a.hi, b.hi), LONG_MIN, LONG_MIN)};
 }
 
 static Interval size_interval(SizeRef s)
@@ -281,7 +286,8 @@ static Interval size_interval(SizeRef s)
         Interval t = {s->term[i].k, s->term[i].k};
         for (int j = 0; j < s->term[i].n; j++) {
             Interval f = atom_interval(s->term[i].atom[j]);
-            long a = mul_sat(t.lo, f.lo), b = mul_sat(t.lo, f.hi), c = mul_sat(t.hi, f.lo), d = mul_sat(t.hi, f.hi);
+            long a = mul_sat(t.lo, f.lo), b = mul_sat(t.lo, f.hi);
+            long c = mul_sat(t.hi, f.lo), d = mul_sat(t.hi, f.hi);
             t = (Interval){min4(a, b, c, d), max4(a, b, c, d)};
         }
         sum = (Interval){add_sat(sum.lo, t.lo), add_sat(sum.hi, t.hi)};
@@ -305,7 +311,8 @@ long size_eval(SizeRef s, const long *dim_values)
     long sum = 0;
     for (int i = 0; i < s->n; i++) {
         long t = s->term[i].k;
-        for (int j = 0; j < s->term[i].n; j++) t = mul_sat(t, atom_eval(s->term[i].atom[j], dim_values));
+        for (int j = 0; j < s->term[i].n; j++)
+            t = mul_sat(t, atom_eval(s->term[i].atom[j], dim_values));
         sum = add_sat(sum, t);
     }
     return sum;
@@ -317,7 +324,8 @@ static const char *atom_text(const Atom *t)
     const char *a = size_text(t->a), *b = size_text(t->b);
     const char *pa = t->a->n > 1 || t->a->term[0].n > 1 || t->a->term[0].k != 1 ? "(" : "";
     const char *pb = t->b->n > 1 || (t->b->n == 1 && t->b->term[0].n > 1) ? "(" : "";
-    return format("%s%s%s %c %s%s%s", pa, a, *pa ? ")" : "", t->kind == ATOM_DIV ? '/' : '%', pb, b, *pb ? ")" : "");
+    return format("%s%s%s %c %s%s%s", pa, a, *pa ? ")" : "", t->kind == ATOM_DIV ? '/' : '%', pb, b,
+                  *pb ? ")" : "");
 }
 
 static const char *term_text(const Term *t, long k, bool real)
@@ -326,7 +334,8 @@ static const char *term_text(const Term *t, long k, bool real)
     if (k != 1 || t->n == 0 || real) text_add(&out, real ? "%ld.0" : "%ld", k);
     for (int i = 0; i < t->n; i++) {
         bool compound = t->atom[i]->kind != ATOM_DIM && (t->n > 1 || k != 1 || real);
-        text_add(&out, "%s%s%s%s", out.n ? "*" : "", compound ? "(" : "", atom_text(t->atom[i]), compound ? ")" : "");
+        text_add(&out, "%s%s%s%s", out.n ? "*" : "", compound ? "(" : "", atom_text(t->atom[i]),
+                 compound ? ")" : "");
     }
     return out.s;
 }
@@ -376,13 +385,11 @@ SizeRef shape_count(const Shape *s)
     return n;
 }
 
-const char *elem_text(Elem e)
+bool elem_is_real(Elem e)
 {
-    static const char *const names[] = {"real", "f16", "f32", "f64", "i8", "i32", "u8", "bool"};
-    return names[e];
+    return e == ELEM_REAL || e == ELEM_F16 || e == ELEM_F32 || e == ELEM_F64;
 }
 
-bool elem_is_real(Elem e) { return e == ELEM_REAL || e == ELEM_F16 || e == ELEM_F32 || e == ELEM_F64; }
 bool elem_is_int(Elem e) { return e == ELEM_I8 || e == ELEM_I32 || e == ELEM_U8; }
 
 const char *type_text(Type t)

@@ -2,7 +2,7 @@
  * texts at hand; what comes out are Source records whose text ends in NUL and stays unchanged, and
  * answers about byte ranges in them. Lines and columns count from 1; a column is a character. */
 #include "embedded.h"
-#include "nnc.h"
+#include "common.h"
 
 #include <limits.h>
 #include <string.h>

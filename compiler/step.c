@@ -36,7 +36,7 @@ Matrix element_in_place(const Code *c, const Node *scan, int k, Var *step)
     return matrix_of(c, n, &step);
 }
 
-/* The distance of the rows of an element that lies in a larger array, with gaps between; else NULL. */
+/* The distance of the rows of an element that lies in a larger array, with gaps; else NULL. */
 static SizeRef row_distance(const Code *of, const Node *scan, int k)
 {
     Var step = {"i", scan->attr.size, 1};

@@ -4,7 +4,7 @@
  * the language, and several errors are found in one run. */
 #ifndef NNC_SYNTAX_H
 #define NNC_SYNTAX_H
-#include "nnc.h"
+#include "tree.h"
 
 enum { MAX_NESTING = 200, MAX_HEIGHT = 1000 };
 

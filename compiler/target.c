@@ -25,8 +25,8 @@ static void add_output(Code *c, const Output *o, TargetList *targets)
     if (returned) {
         c->result = see_through(o->node);
         c->result_home = NEW(Buffer);
-        *c->result_home =
-            (Buffer){.memory = MEM_STACK, .type = o->node->type, .name = o->name, .writable = true, .as_stored = true};
+        *c->result_home = (Buffer){.memory = MEM_STACK, .type = o->node->type, .name = o->name,
+                                   .writable = true, .as_stored = true};
         vec_push(&c->buffers, c->result_home);
         Target t = {see_through(o->node), c->result_home, false};
         vec_push(targets, t);

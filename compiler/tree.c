@@ -13,6 +13,12 @@ static const char *const operator_texts[] = {
 
 const char *operator_text(Operator o) { return operator_texts[o]; }
 
+const char *elem_text(Elem e)
+{
+    static const char *const names[] = {"real", "f16", "f32", "f64", "i8", "i32", "u8", "bool"};
+    return names[e];
+}
+
 /* ---- expressions ---------------------------------------------------------------------------- */
 
 /* Every expression the parser makes stands inside one of these. */

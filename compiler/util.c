@@ -1,7 +1,7 @@
 /* util.c - memory, strings and growing arrays for a process that compiles one program. What goes
  * in are sizes and texts; what comes out lives until arena_release, is aligned for every type and
  * zeroed. Running out of memory ends the process with exit code 70, so no caller checks for it. */
-#include "nnc.h"
+#include "common.h"
 
 #include <assert.h>
 #include <ctype.h>

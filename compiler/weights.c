@@ -2,7 +2,7 @@
  * In: an entry behind layout, where convolutions are known. Out: under --weights a copy of it in
  * which weights that are only moved are weights themselves, a constant scale and shift of every
  * channel behind a product or a convolution (a normalisation, say) are in its kernel and its bias,
- * and kernels lie in the order in which nn_conv reads them. Without weights the entry stays as it is. */
+ * and kernels lie in the order in which nn_conv reads them. Without weights nothing changes. */
 #include "kernel.h"
 #include "known.h"
 #include "layout.h"

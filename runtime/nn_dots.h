@@ -14,7 +14,7 @@
 #define nn_dots NN_NAME(nn_dots)
 
 /* The rows and columns of the usual tile; room for its elements, in whole vectors; the parts of 16
- * lanes that are summed at once, as the registers allow: all for one row, which reads B only once. */
+ * lanes that are summed at once, as the registers allow: all for one row, which reads B once. */
 #undef NN_DOT_ROWS
 #undef NN_DOT_COLUMNS
 #undef NN_DOT_PARTS

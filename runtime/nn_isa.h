@@ -167,8 +167,8 @@ extern double fma(double, double, double) NN_THROW __attribute__((const));
 #define NN_PART(n, part, parts) ((int)((int64_t)(n) * (part) / (parts)))
 
 /* NN_SHARE(rows, cost, f(nn_from, nn_to, ..)) runs the passes 0 .. rows - 1 of a loop, `cost`
- * nanoseconds each, by calls of f: one call, and with -fopenmp one for each thread that gets enough to
- * do. nn_parts says how many that is: one where threads are at work already. Rows belong to one
+ * nanoseconds each, by calls of f: one call, and with -fopenmp one for each thread that gets enough
+ * to do. nn_parts says how many that is: one where threads are at work already. Rows belong to one
  * thread, and sums over them are made in parts that do not depend on the threads, so that no bit
  * depends on how many there are. */
 #ifdef _OPENMP
@@ -213,8 +213,8 @@ static inline int nn_parts(int rows, double cost)
 #define NN_OWN_SCRATCH(p, bytes) (void)0
 #endif
 
-/* gcc sees arrays that a loop over 0 < i < N fills, and the case N = 0 in which it does not; and g++ 12
- * warns of its own intrinsics. */
+/* gcc sees arrays that a loop over 0 < i < N fills, and the case N = 0 in which it does not; and
+ * g++ 12 warns of its own intrinsics. */
 #if defined __GNUC__ && !defined __clang__
 #define NN_QUIET                                                    \
     _Pragma("GCC diagnostic push")                                  \

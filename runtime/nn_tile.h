@@ -67,8 +67,8 @@ NN_NOINLINE void nn_act_row(float *c, int n, unsigned flags)
             c[j] = nn_sigmoid(c[j]);
 }
 
-/* mr, nv, masked and fetches are literals at every call.  With fetches, the elements of A and B that
- * lie next_a and next_b behind those of each k are asked for. */
+/* mr, nv, masked and fetches are literals at every call.  With fetches, the elements of A and B
+ * that lie next_a and next_b behind those of each k are asked for. */
 NN_INLINE void nn_tile(const int mr, const int nv, const int masked, const int fetches,
                        const struct nn_panel *p, const float *a, const float *b, float *c,
                        size_t next_a, size_t next_b)

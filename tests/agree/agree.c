@@ -2,10 +2,10 @@
  * NAME.weights.safetensors, as `nnc run --params` takes them, and the recording
  * NAME.torch.safetensors, which make.py has written: the arguments of the entries, what these
  * return (ENTRY.OUTPUT, ENTRY.OUTPUT.PATH for a gradient) and which states they leave
- * (ENTRY.after.PATH). Every entry is called with these arguments from these weights, interpreted, as
- * C in double and as C in float, and everything that it returns is compared. An entry whose results
- * are recorded with one more axis is called that often on the same model; an entry `then_..` goes
- * on with the model of the entry before.
+ * (ENTRY.after.PATH). Every entry is called with these arguments from these weights, interpreted,
+ * as C in double and as C in float, and everything that it returns is compared. An entry whose
+ * results are recorded with one more axis is called that often on the same model; an entry
+ * `then_..` goes on with the model of the entry before.
  * Out: the worst difference of every entry, and "N passed, M failed". */
 #include "command.h"
 #include "kernel.h"

@@ -1,5 +1,5 @@
-/* loops.c - loops over elements and rows that nnc wrote (loops.nn), as a process that is asked for the times
- * of each, and of `copy`, which is memcpy from such an array to another. They have COUNT elements. */
+/* loops.c - loops over elements and rows that nnc wrote (loops.nn), as a process that is asked for
+ * the times of each, and of `copy`: memcpy between two such arrays, of COUNT elements. */
 #define _POSIX_C_SOURCE 200809L
 #include "loops.h"
 #include "serve.h"

@@ -1,7 +1,8 @@
-/* model.c - a network of the benchmark in C that nnc wrote, as a process that is asked for the times of
- * `train`, `infer` and, with -DSGD, `sgd`. MODEL is its name; X, T and Y are the elements of the inputs,
- * targets and outputs; X_CLASSES and T_CLASSES say below which number integers lie, 0 for reals. With the
- * name of a file it saves there a model that was trained a little; with -DCONSTANT that is compiled in. */
+/* model.c - a network of the benchmark in C that nnc wrote, as a process that is asked for the
+ * times of `train`, `infer` and, with -DSGD, `sgd`. MODEL is its name; X, T and Y are the elements
+ * of the inputs, targets and outputs; X_CLASSES and T_CLASSES say below which number integers lie,
+ * 0 for reals. With the name of a file it saves there a model that was trained a little; with
+ * -DCONSTANT that is compiled in. */
 #define _POSIX_C_SOURCE 200809L
 #define PASTE_(a, b) a##b
 #define PASTE(a, b) PASTE_(a, b)

@@ -1,6 +1,6 @@
 /* peak.c - what the processor can do, as a process that is asked: `peak` is the time of a million
- * multiplications and additions in independent FMA instructions, as wide as it has them, on one thread.
- * Without vectors that are known here it has no task. */
+ * multiplications and additions in independent FMA instructions, as wide as it has them, on one
+ * thread. Without vectors that are known here it has no task. */
 #define _POSIX_C_SOURCE 200809L
 #include "serve.h"
 
@@ -14,12 +14,15 @@
         __asm__ volatile("" : "+x"(a)); \
         for (int i = 0; i < 1000000 / (2 * 12 * (bytes / 4)); i++) \
             __asm__ volatile( \
-                "vfmadd231ps %12, %12, %0\n\tvfmadd231ps %12, %12, %1\n\tvfmadd231ps %12, %12, %2\n\t" \
-                "vfmadd231ps %12, %12, %3\n\tvfmadd231ps %12, %12, %4\n\tvfmadd231ps %12, %12, %5\n\t" \
-                "vfmadd231ps %12, %12, %6\n\tvfmadd231ps %12, %12, %7\n\tvfmadd231ps %12, %12, %8\n\t" \
-                "vfmadd231ps %12, %12, %9\n\tvfmadd231ps %12, %12, %10\n\tvfmadd231ps %12, %12, %11" \
-                : "+x"(s[0]), "+x"(s[1]), "+x"(s[2]), "+x"(s[3]), "+x"(s[4]), "+x"(s[5]), "+x"(s[6]), \
-                  "+x"(s[7]), "+x"(s[8]), "+x"(s[9]), "+x"(s[10]), "+x"(s[11]) : "x"(a)); \
+                "vfmadd231ps %12, %12, %0\n\tvfmadd231ps %12, %12, %1\n\t" \
+                "vfmadd231ps %12, %12, %2\n\tvfmadd231ps %12, %12, %3\n\t" \
+                "vfmadd231ps %12, %12, %4\n\tvfmadd231ps %12, %12, %5\n\t" \
+                "vfmadd231ps %12, %12, %6\n\tvfmadd231ps %12, %12, %7\n\t" \
+                "vfmadd231ps %12, %12, %8\n\tvfmadd231ps %12, %12, %9\n\t" \
+                "vfmadd231ps %12, %12, %10\n\tvfmadd231ps %12, %12, %11" \
+                : "+x"(s[0]), "+x"(s[1]), "+x"(s[2]), "+x"(s[3]), "+x"(s[4]), "+x"(s[5]), \
+                  "+x"(s[6]), "+x"(s[7]), "+x"(s[8]), "+x"(s[9]), "+x"(s[10]), "+x"(s[11]) \
+                : "x"(a)); \
     }
 VECTOR(fma512, 64, "avx512f")
 VECTOR(fma256, 32, "avx2,fma")

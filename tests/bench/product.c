@@ -1,6 +1,6 @@
-/* product.c - matrix products of one library, as a process that is asked for the times of its arguments:
- * "nn:64x784x256" is the form and m x k x n. In: -DONEDNN, -DLIBXSMM or -DOPENBLAS for that library, else
- * the runtime. C [m, n] = A B; in nt B is stored transposed, in tn A is. */
+/* product.c - matrix products of one library, as a process that is asked for the times of its
+ * arguments: "nn:64x784x256" is the form and m x k x n. In: -DONEDNN, -DLIBXSMM or -DOPENBLAS for
+ * that library, else the runtime. C [m, n] = A B; in nt B is stored transposed, in tn A is. */
 #define _POSIX_C_SOURCE 200809L
 #include "nn.h"
 #include "serve.h"
@@ -27,25 +27,28 @@ static void multiply(const void *of)
     const Product *p = of;
     int lda = p->ta ? p->m : p->k, ldb = p->tb ? p->k : p->n;
 #if defined ONEDNN
-    dnnl_sgemm(p->ta ? 'T' : 'N', p->tb ? 'T' : 'N', p->m, p->n, p->k, 1, a, lda, b, ldb, 0, c, p->n);
+    dnnl_sgemm(p->ta ? 'T' : 'N', p->tb ? 'T' : 'N', p->m, p->n, p->k, 1, a, lda, b, ldb, 0, c,
+               p->n);
 #elif defined LIBXSMM
     /* by columns the operands change places */
     float one = 1, zero = 0;
-    libxsmm_smmfunction f = libxsmm_smmdispatch(p->n, p->m, p->k, &ldb, &lda, &p->n, &one, &zero, NULL, NULL);
+    libxsmm_smmfunction f =
+        libxsmm_smmdispatch(p->n, p->m, p->k, &ldb, &lda, &p->n, &one, &zero, NULL, NULL);
     f(b, a, c);
 #elif defined OPENBLAS
     cblas_sgemm(CblasRowMajor, p->ta ? CblasTrans : CblasNoTrans, p->tb ? CblasTrans : CblasNoTrans,
                 p->m, p->n, p->k, 1, a, lda, b, ldb, 0, c, p->n);
 #else
-    (p->ta ? nn_gemm_tn : p->tb ? nn_gemm_nt : nn_gemm_nn)(p->m, p->n, p->k, a, lda, b, ldb, c, p->n,
-                                                           NULL, 0, ws);
+    (p->ta ? nn_gemm_tn : p->tb ? nn_gemm_nt : nn_gemm_nn)(p->m, p->n, p->k, a, lda, b, ldb, c,
+                                                           p->n, NULL, 0, ws);
 #endif
 }
 
 /* Does the library have it? The dispatch of libxsmm knows operands as they are, up to some size. */
 static bool has(const Product *p)
 {
-    if ((long)p->m * p->k > MOST || (long)p->k * p->n > MOST || (long)p->m * p->n > MOST) return false;
+    if ((long)p->m * p->k > MOST || (long)p->k * p->n > MOST || (long)p->m * p->n > MOST)
+        return false;
 #ifdef LIBXSMM
     float one = 1, zero = 0;
     return !p->ta && !p->tb && (double)p->m * p->k * p->n < 2e7 &&
@@ -71,7 +74,7 @@ int main(int argc, char **argv)
         if (has(p)) tasks[n++] = (Task){argv[i], multiply, NULL, p};
     }
     for (int i = 0; i < 4; i++) {
-        /* each at another place in its page: at the same one a load waits for a store to another matrix */
+        /* each at another place in its page: at the same one a load waits for another's store */
         if (!(*buffers[i] = aligned_alloc(64, (MOST + 1024) * sizeof(float)))) return 1;
         *buffers[i] += 256 * i + 16;
         for (int k = 0; k < MOST; k++) (*buffers[i])[k] = (float)(k % 17) * 0.125f - 1;

@@ -1,9 +1,9 @@
-/* serve.h - a process that is asked for times. After "ready" it reads lines "TASK SECONDS" and answers
- * each with the least time of one call of the task, in microseconds, within these seconds; "-" for a
- * task that it does not have. `turns` asks several of them in turn. With one thread (THREADS=1) it is
- * the processor's time of all threads of the process, in which nothing else that runs on the machine is
- * counted. It is right only on one processor, as `turns` sees to: what a thread spends that is running on
- * another at that moment is added to it later. */
+/* serve.h - a process that is asked for times. After "ready" it reads lines "TASK SECONDS" and
+ * answers each with the least time of one call of the task, in microseconds, within these seconds;
+ * "-" for a task that it does not have. `turns` asks several of them in turn. With one thread
+ * (THREADS=1) it is the processor's time of all threads of the process, in which nothing else that
+ * runs on the machine is counted. It is right only on one processor, as `turns` sees to: what a
+ * thread spends that is running on another at that moment is added to it later. */
 #ifndef SERVE_H
 #define SERVE_H
 #include <stdbool.h>
@@ -12,8 +12,8 @@
 #include <string.h>
 #include <time.h>
 
-/* `run` is called with `of`. `reset`, if any, comes before each question: training starts from the same
- * weights. */
+/* `run` is called with `of`. `reset`, if any, comes before each question: training starts from
+ * the same weights. */
 typedef struct Task {
     const char *name;
     void (*run)(const void *of);
@@ -38,8 +38,8 @@ static double sample(const Task *task, int times)
     return seconds(clock) - start;
 }
 
-/* The least time of a call, in microseconds. A sample is as many calls as take 100 microseconds, so that
- * the clock does not matter. */
+/* The least time of a call, in microseconds. A sample is as many calls as take 100 microseconds, so
+ * that the clock does not matter. */
 static double least(const Task *task, double limit)
 {
     int times = 1;

@@ -1,9 +1,9 @@
-/* turns.c - asks processes for times, in turn: A B C, A B C, .. so that the load of the machine is the
- * same for all, and keeps the least. With THREADS=1 they all run on one processor, whatever threads they
- * start: there, whoever reads the processor's time of its process, no other thread of it is running, whose
- * time the system would add only later.
+/* turns.c - asks processes for times, in turn: A B C, A B C, .. so that the load of the machine is
+ * the same for all, and keeps the least. With THREADS=1 they all run on one processor, whatever
+ * threads they start: there, whoever reads the processor's time of its process, no other thread of
+ * it is running, whose time the system would add only later.
  *   turns ROUNDS SECONDS TASK.. <LIST      LIST: lines "LABEL COMMAND", run by the shell
- * Prints lines "LABEL TASK MICROSECONDS"; tasks that a process does not have are left out, and so is a
+ * Prints lines "LABEL TASK MICROSECONDS"; tasks that a process does not have are left out, so is a
  * process that does not start, with a line on the error stream. See serve.h. */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,13 +1,14 @@
-/* matrix.c - generated C against the interpreter. In: .nn files. The interpreter runs the graph from
- * before `hoist`. Every entry of each is called with random arguments, every dim at its least, its
- * greatest and in between, one call after the other on one model; results, params, states, the seed
- * and the number of calls are compared, after every call and after init. The C is compiled without
- * a warning, so that each two of the compilers gcc and clang, -O0 and -O3, float and double, scalar
- * and vector code meet; vector code runs on each instruction set that the processor has. Out: what
- * differs, and "N passed, M failed", an entry in one setting being one. MATRIX=full takes all
- * combinations; MATRIX=san compiles with the sanitizers instead, all buffers having exactly their
- * size: that needs libasan loaded before this program. Called with --runtime it compiles the runtime
- * with the flags of each build into a folder under $RUNTIMES, where the programs find it. */
+/* matrix.c - generated C against the interpreter. In: .nn files. The interpreter runs the graph
+ * from before `hoist`. Every entry of each is called with random arguments, every dim at its
+ * least, its greatest and in between, one call after the other on one model; results, params,
+ * states, the seed and the number of calls are compared, after every call and after init. The C
+ * is compiled without a warning, so that each two of the compilers gcc and clang, -O0 and -O3,
+ * float and double, scalar and vector code meet; vector code runs on each instruction set that
+ * the processor has. Out: what differs, and "N passed, M failed", an entry in one setting being
+ * one. MATRIX=full takes all combinations; MATRIX=san compiles with the sanitizers instead, all
+ * buffers having exactly their size: that needs libasan loaded before this program. Called with
+ * --runtime it compiles the runtime with the flags of each build into a folder under $RUNTIMES,
+ * where the programs find it. */
 #include "eval.h"
 #include "kernel.h"
 #include "nn.h"

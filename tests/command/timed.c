@@ -52,8 +52,9 @@ int main(void)
     timed_profile(stdout);
     timed_profile_clear();
     for (int i = 0; i < n; i++)
-        expect(!rows[i].calls && !rows[i].nanoseconds && !rows[i].least && !(rows[i].operations > 0), &rows[i],
-               "cleared");
+        expect(!rows[i].calls && !rows[i].nanoseconds && !rows[i].least &&
+                   !(rows[i].operations > 0),
+               &rows[i], "cleared");
     printf("%d rows, %d called, %s steps: %s\n", n, called, steps ? "with" : "without",
            failed ? "wrong" : "right");
     return failed || !steps;

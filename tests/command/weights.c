@@ -63,11 +63,13 @@ int main(int argc, char **argv)
     const size_t n = (size_t)compute();
     FILE *f = fopen(argv[argc - 1], saves ? "wb" : "rb");
     if (!f) return 1;
-    size_t done = saves ? fwrite(results, sizeof *results, n, f) : fread(expected, sizeof *results, n, f);
+    size_t done = saves ? fwrite(results, sizeof *results, n, f)
+                        : fread(expected, sizeof *results, n, f);
     fclose(f);
     for (size_t i = 0; i < n && !saves; i++)
         if (!(fabsf(results[i] - expected[i]) <= 2e-5f * (1 + fabsf(expected[i])))) {
-            printf("result %d is %g, expected %g\n", (int)i, (double)results[i], (double)expected[i]);
+            printf("result %d is %g, expected %g\n", (int)i, (double)results[i],
+                   (double)expected[i]);
             return 1;
         }
     printf("%d results %s\n", (int)n, saves ? "written" : "are the same");

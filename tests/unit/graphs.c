@@ -1,5 +1,5 @@
-/* graphs.c - random programs for the tests of the loop level. Values stay small and away from kinks,
- * so that float and double agree; the kinds of nodes are drawn with about equal chances. */
+/* graphs.c - random programs for the tests of the loop level. Values stay small and away from
+ * kinks, so that float and double agree; the kinds of nodes are drawn with about equal chances. */
 #include "graphs.h"
 
 #include <stdlib.h>
@@ -263,7 +263,7 @@ static void random_node(Maker *m)
                         : random_leaf(m));
 }
 
-/* ---- programs --------------------------------------------------------------------------------- */
+/* ---- programs ------------------------------------------------------------------------------- */
 
 static Type real_type(int rank, SizeRef a, SizeRef b, SizeRef c)
 {

@@ -1,7 +1,7 @@
 /* mutate.h - the texts on which the compiler is tried. */
 #ifndef MUTATE_H
 #define MUTATE_H
-#include "nnc.h"
+#include "common.h"
 
 void read_programs(void);      /* once, from the top folder */
 char *make_case(long number);  /* in the arena; the same number, the same text */

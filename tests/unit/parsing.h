@@ -2,7 +2,7 @@
  * and the tree as text. */
 #ifndef PARSING_H
 #define PARSING_H
-#include "nnc.h"
+#include "tree.h"
 
 /* Forgets everything that earlier tests made. */
 void fresh_start(void);

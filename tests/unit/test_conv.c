@@ -8,8 +8,9 @@
 
 typedef struct Case {
     const char *what;
-    long image[4], kernel[4]; /* [n, rows, columns, channels], [maps, channels, p, q]; 0 channels: each
-                                 map has its own, with kernels [p, q, channels] */
+    /* [n, rows, columns, channels], [maps, channels, p, q]; 0 channels: each map has its own, with
+     * kernels [p, q, channels] */
+    long image[4], kernel[4];
     int stride[2], dilation[2];
     long pad[2], cut; /* rows and columns of the result that are left out */
 } Case;
@@ -92,7 +93,8 @@ static void each_tap(const Case *t, Tap *f, void *context)
             long row = t->stride[0] * i + t->dilation[0] * p - t->pad[0];
             long column = t->stride[1] * j + t->dilation[1] * q - t->pad[1];
             if (row >= 0 && row < x[1] && column >= 0 && column < x[2])
-                f(context, flat(x, n, row, column, c), flat(y, n, i, j, o), kernel_at(t, o, c, p, q));
+                f(context, flat(x, n, row, column, c), flat(y, n, i, j, o),
+                  kernel_at(t, o, c, p, q));
         }
 }
 

@@ -1,5 +1,5 @@
-/* test_emit.c - random programs as C against the interpreter, in float and in double; the memory plan
- * against an independent check; the same C for the same program. */
+/* test_emit.c - random programs as C against the interpreter, in float and in double; the memory
+ * plan against an independent check; the same C for the same program. */
 #include "graphs.h"
 #include "kernel.h"
 

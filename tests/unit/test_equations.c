@@ -87,7 +87,8 @@ START_TEST(names_are_unique)
     Node *a = scalar("a", 0), *h = n_map1(g, OP_TANH, a), *k = n_map1(g, OP_EXP, h);
     h->name = "h";
     k->name = "h";
-    Node *twice = n_map1(g, OP_SIN, k), *root = n_map2(g, OP_ADD, twice, n_map2(g, OP_MUL, h, twice));
+    Node *twice = n_map1(g, OP_SIN, k);
+    Node *root = n_map2(g, OP_ADD, twice, n_map2(g, OP_MUL, h, twice));
     Names *m = names_of(g, &root, 1);
     ck_assert_str_eq(node_name(m, h), "h");
     ck_assert_str_eq(node_name(m, k), "h_2");

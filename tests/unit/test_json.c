@@ -1,4 +1,4 @@
-/* JSON values: what is understood, what is refused and with which words, how numbers are written. */
+/* JSON values: what is understood, what is refused with which words, how numbers are written. */
 #include "command.h"
 
 #include <check.h>

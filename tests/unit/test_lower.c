@@ -365,9 +365,11 @@ static const struct {
     {"dim N in 1..100000; entry f(x: real[N]) -> real[N, N] = x[:, new] @ x[new, :];", "E0605"},
     /* the windows and their products would be too large, but convolutions do not store them */
     {"import std.conv; dim N in 1..64; net = Conv2d[64, 3, pad = 1];"
-     "entry f(x: real[N, 64, 64, 64]) { L = sum(net(x)^2); update params = params - grad(L, params); }", ""},
+     "entry f(x: real[N, 64, 64, 64])"
+     "{ L = sum(net(x)^2); update params = params - grad(L, params); }", ""},
     {"import std.conv; dim N in 1..64; net = Conv2d[64, 3, pad = 1];"
-     "entry f(x: real[N, 64, 64, 64]) -> real[N, 64, 64, 64] { L = sum(net(x)^2); return grad(L, x); }", ""},
+     "entry f(x: real[N, 64, 64, 64]) -> real[N, 64, 64, 64]"
+     "{ L = sum(net(x)^2); return grad(L, x); }", ""},
     {"import std.conv; dim N in 1..64; net = DepthwiseConv2d[3, pad = 1];"
      "entry f(x: real[N, 64, 128, 128])"
      " { L = sum(net(x)^2); update params = params - grad(L, params); }", ""},

@@ -40,7 +40,8 @@ static const char images[] =
     "import std.conv;\n"
     "import std.norm;\n"
     "layer Deep(x: real[.., C, H, W]) = x |> Conv2d[6, 3, pad = 1, act = tanh] |> GroupNorm[2]\n"
-    "  |> Conv2d[8, 3, pad = 1, act = sigmoid] |> avg_pool[2] |> Conv2d[8, 3, pad = 1, act = tanh]\n"
+    "  |> Conv2d[8, 3, pad = 1, act = sigmoid] |> avg_pool[2]\n"
+    "  |> Conv2d[8, 3, pad = 1, act = tanh]\n"
     "  |> Conv2d[5, 2, stride = 2, pad = 1, dilation = 2] |> flatten |> Dense[3];\n"
     "net = Deep;\n"
     "entry gradient(x: real[N, 2, 8, 8], label: i32[N]) =\n"
@@ -182,7 +183,7 @@ START_TEST(smaller_bounds_take_less)
 }
 END_TEST
 
-/* One value of the entry after the other is computed again for whoever reads it in later kernels. */
+/* One value of the entry after the other is computed again for its readers in later kernels. */
 static int check_copies(Program *p, Entry *e, Machine *m, Tensor *const *args, const long *dims)
 {
     Node **roots, **own;

@@ -1,6 +1,6 @@
 /* test_size.c - sizes: the normal form in which equal sizes are the same pointer, bounds, floor
  * division and remainder, the text, and random polynomials against plain arithmetic. */
-#include "nnc.h"
+#include "graph.h"
 
 #include <check.h>
 #include <limits.h>
@@ -196,7 +196,7 @@ START_TEST(random_polynomials)
 }
 END_TEST
 
-/* The time limit of a test is what fails when looking a size up takes as long as there are sizes. */
+/* The time limit of a test is what fails when finding a size takes as long as there are sizes. */
 START_TEST(a_hundred_thousand_sizes)
 {
     enum { MANY = 100000 };

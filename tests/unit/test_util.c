@@ -1,5 +1,5 @@
 /* test_util.c - memory, names, growing texts, places in sources, and "did you mean". */
-#include "nnc.h"
+#include "common.h"
 
 #include <check.h>
 #include <stddef.h>
