@@ -141,16 +141,32 @@ static int sign_of(const Node *n)
     }
 }
 
-/* gcc 12 makes a masked load of an array's element in one arm of a choice, and in a loop with more
- * doubles than conditions in a vector takes the mask of other elements. A load that stands before
- * the choice has no mask. */
-static Frag loaded_before(Emit *e, const Node *n, Frag arm)
+/* Compilers unroll an innermost loop of up to 16 passes before they use vectors, which then belong to
+ * the loop around it. */
+static bool is_unrolled(const Emit *e)
 {
-    if (strcmp(c_value_type(n->type.elem), "double")) return arm;
-    if (arm.level < e->depth || !strchr(arm.s, '[')) return arm;
+    enum { MOST = 16 };
+    long n;
+    return e->depth > 1 && size_is_const(e->scope[e->depth].var.size, &n) && n <= MOST;
+}
+
+/* gcc 12 makes a masked load of an array's element that only one arm of a choice, or of && and ||,
+ * reads. In an unrolled loop, and in one with more doubles than conditions in a vector, it takes the
+ * mask of other elements. A load that stands before the choice has no mask. */
+static Frag loaded_before(Emit *e, Elem elem, Frag arm)
+{
+    const char *type = c_value_type(elem);
+    bool wide = !strcmp(type, "double") && arm.level >= e->depth;
+    if (!strchr(arm.s, '[') || !(wide || is_unrolled(e))) return arm;
     const char *name = fresh_name(e);
-    add_declaration(e, arm.level, format("const double %s = %s;", name, arm.s));
+    add_declaration(e, arm.level, format("const %s %s = %s;", type, name, arm.s));
     return (Frag){name, C_PRIMARY, arm.level};
+}
+
+Frag second_operand(Emit *e, Op op, Elem elem, Frag f)
+{
+    bool may_skip = op == OP_AND || op == OP_OR || op == OP_ANY || op == OP_ALL;
+    return may_skip ? loaded_before(e, elem, f) : f;
 }
 
 /* Is the innermost loop, over the channels of an image for instance, so short that compilers unroll
@@ -184,13 +200,13 @@ static Frag map_of(Emit *e, Node *n, const Index *ix)
 {
     Frag operands[3];
     for (int k = 0; k < n->n_in; k++) operands[k] = value_of(e, n->in[k], ix);
-    for (int k = 1; k < n->n_in && n->op == OP_WHERE; k++)
-        operands[k] = loaded_before(e, n, operands[k]);
     Elem elem = n->in[n->op == OP_WHERE ? 1 : 0]->type.elem;
     if (n->op == OP_CAST) return convert(operands[0], elem, n->type.elem);
-    const char *value = op_info[n->op].value;
+    const char *value = n->op == OP_WHERE ? choice(e, n) : op_info[n->op].value;
     if (n->op == OP_EXP && sign_of(n->in[0]) < 0) value = "nn_exp_neg(a)";
-    if (n->op == OP_WHERE) value = choice(e, n);
+    for (int k = 1; k < n->n_in && strchr(value, '?'); k++)
+        operands[k] = loaded_before(e, elem, operands[k]);
+    if (n->n_in == 2) operands[1] = second_operand(e, n->op, elem, operands[1]);
     return apply_template(value, elem, operands);
 }
 
@@ -228,7 +244,7 @@ static Frag terms_of(Emit *e, Node *n, const Index *ix)
         for (int k = 0; k < n->n_in; k++) factors[k] = value_of(e, n->in[k], &at[k]);
         Frag term = n->n_in == 1 ? factors[0]
                                  : apply_template(op_info[OP_MUL].value, n->type.elem, factors);
-        Frag both[2] = {sum, term};
+        Frag both[2] = {sum, t ? second_operand(e, n->op, n->type.elem, term) : term};
         sum = t ? apply_template(value, n->type.elem, both) : term;
     }
     return sum;
