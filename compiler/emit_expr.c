@@ -141,8 +141,8 @@ static int sign_of(const Node *n)
     }
 }
 
-/* Compilers unroll an innermost loop of up to 16 passes before they use vectors, which then belong to
- * the loop around it. */
+/* Compilers unroll an innermost loop of up to 16 passes before they use vectors, which then belong
+ * to the loop around it. */
 static bool is_unrolled(const Emit *e)
 {
     enum { MOST = 16 };
@@ -151,8 +151,8 @@ static bool is_unrolled(const Emit *e)
 }
 
 /* gcc 12 makes a masked load of an array's element that only one arm of a choice, or of && and ||,
- * reads. In an unrolled loop, and in one with more doubles than conditions in a vector, it takes the
- * mask of other elements. A load that stands before the choice has no mask. */
+ * reads. In an unrolled loop, and in one with more doubles than conditions in a vector, it takes
+ * the mask of other elements. A load that stands before the choice has no mask. */
 static Frag loaded_before(Emit *e, Elem elem, Frag arm)
 {
     const char *type = c_value_type(elem);

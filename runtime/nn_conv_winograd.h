@@ -264,8 +264,8 @@ NN_INLINE void nn_transform(const int way, const int border, const float *x, siz
 
 /* ---- strips of tiles ------------------------------------------------------------------------- */
 
-/* v[to - from][channels], in each of 36 planes, = the tiles from .. to - 1 of images of `size` rows,
- * columns and channels, transformed; the first of them lies `pad` before the image. */
+/* v[to - from][channels], in each of 36 planes, = the tiles from .. to - 1 of images of `size`
+ * rows, columns and channels, transformed; the first of them lies `pad` before the image. */
 NN_INLINE void nn_take_tiles(const int way, const struct nn_winograd *w, const float *x,
                              const int *size, const int *pad, float *v, size_t plane, int from,
                              int to)
@@ -365,9 +365,9 @@ static void nn_winograd_strips(const struct nn_winograd *w, const float *x, floa
 
 /* ---- kernels --------------------------------------------------------------------------------- */
 
-/* to[9][a vector] = the kernel of channel c for the maps from o on, which is where in `taps`? Those of
- * some channels at a time, as kernels of a map lie one behind the other; turned, kernels of a channel
- * do. */
+/* Puts the kernels of channel c for the maps from o on into `taps` and says where they are:
+ * [9][a vector]. It takes several channels at once, as the kernels of a map lie one behind the
+ * other; turned, the kernels of a channel do. */
 NN_INLINE const float *nn_gather_kernels(const struct nn_winograd *w, float *taps, int c, int from,
                                          int to, int o)
 {
@@ -432,8 +432,8 @@ static void nn_winograd_maps(const struct nn_winograd *w, float *y, int from, in
 
 /* Of a strip of n tiles, the first of them number `first`, the tiles from .. to - 1: those of x and
  * behind them those of dy. */
-static void nn_winograd_take(const struct nn_winograd *w, const float *x, const float *dy, int first,
-                             int n, int from, int to)
+static void nn_winograd_take(const struct nn_winograd *w, const float *x, const float *dy,
+                             int first, int n, int from, int to)
 {
     const int C = w->s.x[2], O = w->s.y[2];
     const size_t in = nn_tile_plane(n, C), out = nn_tile_plane(n, O);

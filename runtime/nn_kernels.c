@@ -208,8 +208,8 @@ static struct nn_winograd nn_winograd_of(int N, const struct nn_conv_sizes *s, c
     return w;
 }
 
-/* nanoseconds of all tiles, at 50 multiply-adds in each; of the inputs of one at two elements, and of
- * the kernels of one channel, at ten */
+/* nanoseconds of all tiles, at 50 multiply-adds in each; of the inputs of one, at two elements; and
+ * of the kernels of one channel, at ten */
 static double nn_winograd_cost(const struct nn_winograd *w)
 {
     return 0.02 * w->all * NN_TILE_ALL * w->s.x[2] * w->s.y[2];
@@ -249,7 +249,7 @@ static void nn_share_winograd(const struct nn_winograd *w, const float *x, float
     (w->all <= NN_STRIP_PART * w->parts ? nn_share_maps : nn_share_strips)(w, x, y);
 }
 
-/* A strip after another: its tiles are shared, and then its planes, so that each sum has one order. */
+/* A strip after another: its tiles are shared, then its planes, so that each sum has one order. */
 static void nn_share_sums(const struct nn_winograd *w, const float *x, const float *dy)
 {
     const int C = w->s.x[2], O = w->s.y[2], most = NN_STRIP_PART * w->parts;

@@ -1,5 +1,5 @@
-/* main.c - trains for a few steps and prints the bits that the parameters have then, and how many threads
- * a region has. */
+/* main.c - trains for a few steps and prints the bits that the parameters have then, and how many
+ * threads a region has. */
 #include "net.h"
 
 #include <stdio.h>

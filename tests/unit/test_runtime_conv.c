@@ -133,7 +133,7 @@ static size_t work_of(const Case *c, int which)
 
 /* Kernels that are packed already give the same bits. */
 #define CHECK_PACKED(T, conv, work)                                                               \
-    static void check_packed_##T(const Case *c, const T *x, const T *k, const T *y, const T *bias)   \
+    static void check_packed_##T(const Case *c, const T *x, const T *k, const T *y, const T *bias) \
     {                                                                                             \
         const size_t O = (size_t)c->s.y[2], C = (size_t)c->s.x[2], n = kernel_count(c);       \
         const size_t taps = product(c->s.window, 2), size = product(c->s.y, 3) * (size_t)c->N;    \
@@ -142,7 +142,7 @@ static size_t work_of(const Case *c, int which)
         void *ws = bytes ? malloc(bytes) : NULL;                                                  \
         for (size_t i = 0; i < n; i++)                                                            \
             p[(i % taps * C + i / taps % C) * O + i / taps / C] = k[i];                           \
-        (conv)(c->N, &c->s, x, p, z, bias, c->flags | NN_PACKED, ws);                               \
+        (conv)(c->N, &c->s, x, p, z, bias, c->flags | NN_PACKED, ws); \
         ck_assert_msg(!memcmp(y, z, size * sizeof *z), "packed, %s: other bits", nn_isa_name());  \
         free(p), free(z), free(ws);                                                               \
     }
@@ -217,8 +217,8 @@ static void compare(const Case *c, const Arrays *a, const double *want, int whic
     for (size_t i = 0; i < a->n[which]; i++) {
         double error = fabs(a->v[which][i] - want[i]);
         if (!(error <= eps * (8 + fabs(want[i]))))
-            ck_abort_msg("%s%s, %s: N %d, x %dx%dx%d, y %dx%dx%d, window %dx%d, stride %d %d, pad %d %d, "
-                         "dilation %d %d, flags %u: element %zu is %g and not %g",
+            ck_abort_msg("%s%s, %s: N %d, x %dx%dx%d, y %dx%dx%d, window %dx%d, stride %d %d, "
+                         "pad %d %d, dilation %d %d, flags %u: element %zu is %g and not %g",
                          c->form == ALONE ? "each channel by itself, " : "",
                          direction_names[direction[which]], nn_isa_name(), c->N, s->x[0], s->x[1],
                          s->x[2], s->y[0], s->y[1], s->y[2], s->window[0], s->window[1],

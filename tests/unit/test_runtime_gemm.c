@@ -253,8 +253,8 @@ START_TEST(bits_of_a_row)
 }
 END_TEST
 
-/* Rows first .. first + 2 of a product that copies its operands are those of a product of three rows,
- * which does not; and no scratch is as good. */
+/* Rows first .. first + 2 of a product that copies its operands are those of a product of three
+ * rows, which does not; and no scratch is as good. */
 START_TEST(bits_of_copies)
 {
     enum { M = 130, N = 140, K = 610 };
