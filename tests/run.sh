@@ -3,13 +3,17 @@
 # failed, a line for each suite, and last "N passed, M failed"; the exit status is 1 when M > 0.
 # A suite is a program whose last line is "N passed, M failed". These run: the unit tests, the
 # programs with trailer blocks, and every tests/*/run.sh, with the variables NNC (the compiler),
-# RUNTIME (libnnrt.a), INCLUDE (the runtime's headers), SCRATCH (a folder of its own), CC and CFLAGS.
+# RUNTIME (libnnrt.a), INCLUDE (the runtime's headers), SCRATCH (a folder of its own), CC, CFLAGS and
+# COMPILERS.
 set -u
 build=${1:?usage: tests/run.sh BUILD-FOLDER}
 top=$(pwd)
 case $build in /*) ;; *) build=$top/$build ;; esac
 export NNC="$build/nnc" RUNTIME="$build/libnnrt.a" INCLUDE="$top/runtime"
 export CC="${CC:-cc}" CFLAGS="${CFLAGS:--O2}"
+# those of the two that there are
+COMPILERS=$(for cc in gcc clang; do ! command -v $cc >/dev/null || echo $cc; done)
+export COMPILERS
 export NO_COLOR=1
 passed=0
 failed=0

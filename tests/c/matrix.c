@@ -31,7 +31,7 @@ typedef struct Build {
 /* The first five cover all pairs, and vectors of both element types by gcc, which is wrong most
  * often. Vector code of every instruction set takes three times as long to compile, so two of them
  * have only the widest. One lets threads share what is long enough. */
-static const Build matrix[] = {
+static Build matrix[] = {
     {"gcc", "-O0" ONE, false, false}, {"gcc", "-O3 -fopenmp", false, true},
     {"clang", "-O0", true, true},     {"clang", "-O3", false, false},
     {"gcc", "-O3" ONE, true, false},
@@ -46,7 +46,7 @@ static const Build matrix[] = {
 /* One pass of vector code: each further one takes as long again to compile. */
 #define SAN "-O1 -fsanitize=address,undefined -fno-sanitize-recover=all " \
     "--param asan-instrumentation-with-call-threshold=0"
-static const Build sanitized[] = {{"gcc", SAN ONE " -w", false, false}};
+static Build sanitized[] = {{"gcc", SAN ONE " -w", false, false}};
 #define STRICT "-std=c11 -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror"
 static const char *const isas[] = {"sse2", "avx2", "avx512"};
 
@@ -365,13 +365,23 @@ static void run_file(const char *path, const Build *builds, int n)
     }
 }
 
+/* The builds whose compiler there is, moved to the front. */
+static int available(Build *builds, int n)
+{
+    int kept = 0;
+    for (int i = 0; i < n; i++)
+        if (!system(format("command -v %s >/dev/null", builds[i].cc))) builds[kept++] = builds[i];
+    return kept;
+}
+
 int main(int argc, char **argv)
 {
     const char *kind = getenv("MATRIX") ? getenv("MATRIX") : "";
     bool san = !strcmp(kind, "san");
     int n = san ? 1 : !strcmp(kind, "full") ? (int)(sizeof matrix / sizeof *matrix) : 5;
-    const Build *builds = san ? sanitized : matrix;
+    Build *builds = san ? sanitized : matrix;
     unsetenv("LD_PRELOAD"); /* libasan is here, the compilers need none */
+    n = available(builds, n);
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--runtime"))
             for (int k = 0; k < n; k++) build_runtime(&builds[k]);

@@ -59,12 +59,13 @@ check "the same bytes without address randomisation" \
 
 # matrix.c compiles with the warnings of C11, except as gcc's vector code of every instruction set
 check "gcc: warnings, every instruction set" c11 gcc -fsyntax-only "$dir/f32/$name.c"
-check "clang: C for a C++ program" c11 clang -O0 -DNN_ONE_ISA -c -o "$dir/c.o" "$dir/f32/$name.c"
-check "clang: C in a C++ program" linked "$dir/c.o"
 check "g++: all of it C++, warnings" cplusplus -x c++ -fsyntax-only "$dir/f32/$name.c"
-check "clang++: all of it C++" \
-    compiled clang++ c++17 -O0 -DNN_ONE_ISA -x c++ -c -o "$dir/cpp.o" "$dir/f32/$name.c"
-check "clang++: all of it C++, linked" linked "$dir/cpp.o"
+case $COMPILERS in *clang*) c=clang cxx=clang++ ;; *) c=gcc cxx=g++ ;; esac
+check "$c: C for a C++ program" c11 $c -O0 -DNN_ONE_ISA -c -o "$dir/c.o" "$dir/f32/$name.c"
+check "$c: C in a C++ program" linked "$dir/c.o"
+check "$cxx: all of it C++" \
+    compiled $cxx c++17 -O0 -DNN_ONE_ISA -x c++ -c -o "$dir/cpp.o" "$dir/f32/$name.c"
+check "$cxx: all of it C++, linked" linked "$dir/cpp.o"
 
 [ -n "${SANFLAGS:-}" ] || tally "$matrix" "$file"
 export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 MATRIX=san

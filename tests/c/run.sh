@@ -29,8 +29,8 @@ too_wide() {
         head -n 10 | tee "$SCRATCH/wide" && [ ! -s "$SCRATCH/wide" ]
 }
 passes=0 wide=0
-for cc in gcc clang; do
-    [ "$(uname -m)" = x86_64 ] && command -v $cc >/dev/null && command -v objdump >/dev/null || continue
+for cc in $COMPILERS; do
+    [ "$(uname -m)" = x86_64 ] && command -v objdump >/dev/null || continue
     for file in kernels random; do
         $cc -O3 -c -o "$SCRATCH/$file.o" "$INCLUDE/nn_$file.c" && too_wide "$SCRATCH/$file.o" &&
             passes=$((passes + 1)) && continue

@@ -180,7 +180,7 @@ cp "$here/../lang/exp_signs.nn" . && "$NNC" compile exp_signs.nn -o exp_signs
 is "exponents that are never positive" sh -c '[ "$(grep -c "nn_exp_neg(" exp_signs/exp_signs.c)" = 5 ]'
 is "exponents of any sign" sh -c '[ "$(grep -c "nn_exp(" exp_signs/exp_signs.c)" = 4 ]'
 is "the derivative checks too" sh -c 'sed -n "/NN_NAME(slope)/,/^}/p" bounds_trap/bounds.c | grep nn_row'
-for cc in gcc clang; do
+for cc in $COMPILERS; do
     is "$cc: the checks without a warning" $cc -std=c11 -Wall -Wextra -Wconversion -pedantic -Werror -DNN_ONE_ISA -I"$INCLUDE" -c bounds_trap/bounds.c -o bounds.o
 done
 
@@ -232,7 +232,7 @@ is "a kernel is packed" grep -q "k_packed\[2\]\[2\]\[20\]\[18\]" weighted/weight
 is "the same bytes again" sh -c '"$NNC" compile weights.nn -o again --weights weights.safetensors && cmp weighted/weights.c again/weights.c'
 is "compile --weights --single-file" "$NNC" compile weights.nn -o weighted_single --weights weights.safetensors --single-file
 expect 0 "484 results are the same" weighted weighted_single "${CC:-cc}" -DNN_ONE_ISA
-for cc in gcc clang; do
+for cc in $COMPILERS; do
     for folder in weighted weighted_single; do
         is "$cc: $folder without a warning" $cc -std=c11 -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror -DNN_ONE_ISA -I"$INCLUDE" -c $folder/weights.c -o weights.o
     done
@@ -292,7 +292,7 @@ without_profile profiled/timed.c >profiled/functions
 without_profile unprofiled/timed.c >unprofiled/functions
 is "the functions are there" grep -q "NN_NAME(train)" unprofiled/functions
 is "the kernels are those without --profile" cmp profiled/functions unprofiled/functions
-for cc in gcc clang; do
+for cc in $COMPILERS; do
     for folder in profiled profiled_single; do
         is "$cc: $folder without a warning" $cc -std=c11 -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror -DNN_ONE_ISA -I"$INCLUDE" -fsyntax-only $folder/timed.c
     done

@@ -68,8 +68,7 @@ for folder in examples/*/; do
         check "$e: its own tests" env CC="$quick" "$NNC" test "examples/$e/$e.nn"
         check "$e: build" make_program "$(binary_of $e)"
     fi
-    for cc in gcc clang; do
-        command -v $cc >/dev/null || continue
+    for cc in $COMPILERS; do
         for c in examples/"$e"/*.c; do
             case $c in */predict.c) continue ;; esac # its header comes with the program below
             check "$cc $c" clean $cc "$c" "$e"

@@ -40,8 +40,7 @@ else
     build "${CC:-cc}" one "$sources"
 fi
 expected=$("$SCRATCH/one")
-for cc in gcc clang; do
-    command -v $cc >/dev/null || continue
+for cc in $COMPILERS; do
     echo 'int main(void) { return 0; }' >"$SCRATCH/empty.c"
     if ! $cc -fopenmp -o "$SCRATCH/empty" "$SCRATCH/empty.c" 2>/dev/null; then
         echo "no OpenMP with $cc: left out"
