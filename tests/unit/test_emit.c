@@ -166,8 +166,8 @@ Suite *suite_emit(void)
     TCase *t = tcase_create("emit");
     tcase_set_timeout(t, 120);
     tcase_add_checked_fixture(t, NULL, teardown);
-    tcase_add_loop_test(t, in_double, 0, 3);
-    tcase_add_loop_test(t, in_float, 0, 2);
+    tcase_add_loop_test(t, in_double, 0, 5);
+    tcase_add_loop_test(t, in_float, 0, 5);
     tcase_add_test(t, plans_do_not_overlap);
     tcase_add_test(t, same_text_every_time);
     tcase_add_test(t, every_operator_occurs);
