@@ -115,8 +115,8 @@ const char *stored_half(Frag f); /* a value of half precision as it is stored */
 Frag value_of(Emit *e, Node *n, const Index *ix);
 /* The operation of n itself, even when n has a name. */
 Frag operation_of(Emit *e, Node *n, const Index *ix);
-/* The second of two operands, of which C may read the first alone. */
-Frag second_operand(Emit *e, Op op, Elem elem, Frag f);
+/* An operand behind the first of a template, which C may skip where that has ?, && or ||. */
+Frag later_operand(Emit *e, const char *value, Elem elem, Frag f);
 void count_values(Emit *e, Node *n, const Index *ix);
 /* Names for values at an index, as long as the loop body is open. */
 const char *value_key(const Node *n, const Index *ix);

@@ -163,9 +163,9 @@ static Frag loaded_before(Emit *e, Elem elem, Frag arm)
     return (Frag){name, C_PRIMARY, arm.level};
 }
 
-Frag second_operand(Emit *e, Op op, Elem elem, Frag f)
+Frag later_operand(Emit *e, const char *value, Elem elem, Frag f)
 {
-    bool may_skip = op == OP_AND || op == OP_OR || op == OP_ANY || op == OP_ALL;
+    bool may_skip = strchr(value, '?') || strstr(value, "&&") || strstr(value, "||");
     return may_skip ? loaded_before(e, elem, f) : f;
 }
 
@@ -174,12 +174,12 @@ Frag second_operand(Emit *e, Op op, Elem elem, Frag f)
  * foretells, would cost the most? */
 static bool has_jumps(const Emit *e)
 {
-    enum { SHORT = 16, OFTEN = 4096 };
-    long innermost, size, often = 1;
-    if (e->depth < 3 || !size_is_const(e->scope[e->depth].var.size, &innermost)) return false;
+    enum { OFTEN = 4096 };
+    long size, often = 1;
+    if (e->depth < 3 || !is_unrolled(e)) return false;
     for (int i = 1; i <= e->depth && often < OFTEN; i++)
         often *= size_is_const(e->scope[i].var.size, &size) ? size : OFTEN;
-    return innermost <= SHORT && often >= OFTEN;
+    return often >= OFTEN;
 }
 
 static bool is_zero(const Node *n)
@@ -204,9 +204,7 @@ static Frag map_of(Emit *e, Node *n, const Index *ix)
     if (n->op == OP_CAST) return convert(operands[0], elem, n->type.elem);
     const char *value = n->op == OP_WHERE ? choice(e, n) : op_info[n->op].value;
     if (n->op == OP_EXP && sign_of(n->in[0]) < 0) value = "nn_exp_neg(a)";
-    for (int k = 1; k < n->n_in && strchr(value, '?'); k++)
-        operands[k] = loaded_before(e, elem, operands[k]);
-    if (n->n_in == 2) operands[1] = second_operand(e, n->op, elem, operands[1]);
+    for (int k = 1; k < n->n_in; k++) operands[k] = later_operand(e, value, elem, operands[k]);
     return apply_template(value, elem, operands);
 }
 
@@ -244,7 +242,7 @@ static Frag terms_of(Emit *e, Node *n, const Index *ix)
         for (int k = 0; k < n->n_in; k++) factors[k] = value_of(e, n->in[k], &at[k]);
         Frag term = n->n_in == 1 ? factors[0]
                                  : apply_template(op_info[OP_MUL].value, n->type.elem, factors);
-        Frag both[2] = {sum, t ? second_operand(e, n->op, n->type.elem, term) : term};
+        Frag both[2] = {sum, t ? later_operand(e, value, n->type.elem, term) : term};
         sum = t ? apply_template(value, n->type.elem, both) : term;
     }
     return sum;

@@ -135,7 +135,7 @@ void step(Emit *e, const Node *n, const char *target, const Buffer *b, Frag f)
     const char *value = op_info[n->op == OP_MATMUL ? OP_SUM : n->op].value;
     bool half = n->type.elem == ELEM_F16, in_bits = half && b && is_narrow(b);
     Frag operands[2] = {{in_bits ? format("nn_from_half(%s)", target) : target, C_PRIMARY, 0},
-                        second_operand(e, n->op, n->type.elem, f)};
+                        later_operand(e, value, n->type.elem, f)};
     bool plain = !half && (!b || !is_narrow(b));
     if (plain && strlen(value) == 5 && strchr("+*", value[2]))
         add_line(e, e->depth, format("%s %c= %s;", target, value[2], f.s));

@@ -348,13 +348,13 @@ static void nn_winograd_strips(const struct nn_winograd *w, const float *x, floa
                                int end)
 {
     const int O = w->s.y[2], most = NN_STRIP_PART * (end - first);
-    const int begin = (int)((int64_t)w->all * first / w->parts);
-    const int tiles = (int)((int64_t)w->all * end / w->parts) - begin;
+    const int begin = NN_PART(w->all, first, w->parts);
+    const int tiles = NN_PART(w->all, end, w->parts) - begin;
     const int strips = (tiles + most - 1) / most;
     float *v = w->strips + (size_t)first * nn_strip_elements(&w->s, w->parts);
     for (int i = 0; i < strips; i++) {
-        const int from = begin + (int)((int64_t)tiles * i / strips);
-        const int to = begin + (int)((int64_t)tiles * (i + 1) / strips);
+        const int from = begin + NN_PART(tiles, i, strips);
+        const int to = begin + NN_PART(tiles, i + 1, strips);
         const size_t in = nn_tile_plane(to - from, w->s.x[2]);
         float *m = v + NN_TILE_ALL * in;
         nn_take_inputs(w, x, v, in, from, to);
@@ -365,25 +365,21 @@ static void nn_winograd_strips(const struct nn_winograd *w, const float *x, floa
 
 /* ---- kernels --------------------------------------------------------------------------------- */
 
-/* Puts the kernels of channel c for the maps from o on into `taps` and says where they are:
- * [9][a vector]. It takes several channels at once, as the kernels of a map lie one behind the
- * other; turned, the kernels of a channel do. */
-NN_INLINE const float *nn_gather_kernels(const struct nn_winograd *w, float *taps, int c, int from,
-                                         int to, int o)
+/* taps[n][9][a vector] = the kernels of the channels c .. c + n - 1 for the maps from o on. Those of
+ * a map lie one behind the other; turned, those of a channel do. */
+NN_INLINE void nn_gather_kernels(const struct nn_winograd *w, float *taps, int c, int n, int o)
 {
     const float *k = w->k + (size_t)c * w->k_channel + (size_t)o * w->k_map;
-    const int at = (c - from) % NN_GATHERED, rest = to - c;
     float turned[9 * NN_VL];
     if (!w->turned) {
-        if (at == 0)
-            nn_transpose_panel(taps, k, w->k_map, 9 * (rest < NN_GATHERED ? rest : NN_GATHERED), 1,
-                               NN_VL);
-        return taps + 9 * NN_VL * at;
+        nn_transpose_panel(taps, k, w->k_map, 9 * n, 1, NN_VL);
+        return;
     }
-    nn_transpose_panel(turned, k, w->k_map, 9, 1, NN_VL);
-    for (int t = 0; t < 9; t++)
-        nn_vstore(taps + t * NN_VL, nn_vload(turned + (8 - t) * NN_VL));
-    return taps;
+    for (int i = 0; i < n; i++, k += w->k_channel, taps += 9 * NN_VL) {
+        nn_transpose_panel(turned, k, w->k_map, 9, 1, NN_VL);
+        for (int t = 0; t < 9; t++)
+            nn_vstore(taps + t * NN_VL, nn_vload(turned + (8 - t) * NN_VL));
+    }
 }
 
 /* u[36][channels][maps first .. end - 1] of the channels from .. to - 1 */
@@ -394,11 +390,16 @@ static void nn_winograd_kernels(const struct nn_winograd *w, float *u, int from,
     const size_t plane = nn_tile_plane(w->s.x[2], maps), tap = copies ? NN_VL : w->k_tap;
     float taps[9 * NN_VL * NN_GATHERED];
     NN_EACH_VECTOR(o, maps)
-        for (int c = from; c < to; c++) {
-            const float *k = copies ? nn_gather_kernels(w, taps, c, from, to, first + o)
-                                    : w->k + (size_t)c * w->k_channel + (size_t)(first + o);
-            nn_transform(NN_TILE_KERNELS, 0, k, 3 * tap, tap, u + (size_t)c * (size_t)maps + o,
-                         NN_TILE_IN * plane, plane, 0, 0, NULL, 0);
+        for (int c = from, n; c < to; c += n) {
+            const float *k = w->k + (size_t)c * w->k_channel + (size_t)(first + o);
+            n = to - c < NN_GATHERED ? to - c : NN_GATHERED;
+            if (copies)
+                nn_gather_kernels(w, taps, c, n, first + o);
+            for (int i = 0; i < n; i++)
+                nn_transform(NN_TILE_KERNELS, 0,
+                             copies ? taps + 9 * NN_VL * i : k + (size_t)i * w->k_channel, 3 * tap,
+                             tap, u + (size_t)(c + i) * (size_t)maps + o, NN_TILE_IN * plane, plane,
+                             0, 0, NULL, 0);
         }
 }
 

@@ -87,8 +87,8 @@ static void nn_share(nn_product_fn *f, size_t step, int M, int N, int K, const f
     if (parts > 1) {
 #pragma omp parallel for num_threads(parts) schedule(static)
         for (int p = 0; p < parts; p++) {
-            const int from = (int)((int64_t)M * p / parts);
-            const int rows = (int)((int64_t)M * (p + 1) / parts) - from;
+            const int from = NN_PART(M, p, parts);
+            const int rows = NN_PART(M, p + 1, parts) - from;
             nn_part(f, copies, rows, N, K, A + (size_t)from * step, lda, B, ldb,
                     C + (size_t)from * ldc, ldc, bias, flags);
         }

@@ -55,10 +55,12 @@ static const char *const isas[] = {"sse2", "avx2", "avx512"};
 
 static int passed, failed;
 
-static const char *flags_of(const Build *b)
+static const char *own_flags(const Build *b)
 {
-    return format(STRICT " %s%s", b->flags, b->scalar ? " -DNN_SCALAR" : "");
+    return format("%s%s", b->flags, b->scalar ? " -DNN_SCALAR" : "");
 }
+
+static const char *flags_of(const Build *b) { return format(STRICT " %s", own_flags(b)); }
 
 /* As with --single-file. It is the build that takes no time. */
 static bool brings_runtime(const Build *b)
@@ -72,8 +74,7 @@ static bool brings_runtime(const Build *b)
 static const char *runtime_of(const Build *b)
 {
     Text name = {0};
-    const char *all = format("%s %s%s", b->cc, b->flags, b->scalar ? " -DNN_SCALAR" : "");
-    for (const char *s = all; *s; s++)
+    for (const char *s = format("%s %s", b->cc, own_flags(b)); *s; s++)
         text_add(&name, "%c", isalnum((unsigned char)*s) ? *s : '_');
     return format("\"$RUNTIMES\"/%s", name.s);
 }
