@@ -365,8 +365,8 @@ static void nn_winograd_strips(const struct nn_winograd *w, const float *x, floa
 
 /* ---- kernels --------------------------------------------------------------------------------- */
 
-/* taps[n][9][a vector] = the kernels of the channels c .. c + n - 1 for the maps from o on. Those of
- * a map lie one behind the other; turned, those of a channel do. */
+/* taps[n][9][a vector] = the kernels of the channels c .. c + n - 1 for the maps from o on. Those
+ * of a map lie one behind the other; turned, those of a channel do. */
 NN_INLINE void nn_gather_kernels(const struct nn_winograd *w, float *taps, int c, int n, int o)
 {
     const float *k = w->k + (size_t)c * w->k_channel + (size_t)o * w->k_map;
